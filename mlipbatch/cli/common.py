@@ -1,0 +1,37 @@
+"""What every command shares: where output goes, and how an interrupted or a wrong call ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from mlipbatch.config.errors import InputError
+
+OK, FAILED, WRONG_INPUT, LOCKED, INTERRUPTED = 0, 1, 2, 75, 130
+
+
+def say(message: str) -> None:
+    """Progress and messages: stderr, at once."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def result(text: str) -> None:
+    """Results: stdout."""
+    print(text, flush=True)
+
+
+def result_json(value: Any) -> None:
+    """A result as JSON, on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False), flush=True)
+
+
+def colour() -> bool:
+    """Colour only on a terminal, and only where NO_COLOR is not set."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def need_extra(module: str, extra: str) -> InputError:
+    """The sentence for an engine that is not installed."""
+    return InputError(f"{module} is not installed: pip install 'mlipbatch[{extra}]', or run `mlipbatch doctor`")

@@ -1,0 +1,1 @@
+"""Nouns and pure rules: states, transitions, failures, ladders."""

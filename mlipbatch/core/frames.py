@@ -1,0 +1,27 @@
+"""Names under which a structure carries what is known of it, in `Atoms.info`, `Atoms.arrays` and extended XYZ alike."""
+
+from __future__ import annotations
+
+# Atoms.info
+NAME = "name"  # unique in its file, safe in a shell: sqs-Al12Mg4-0003-rattle0.10-1
+CONFIG_TYPE = "config_type"  # where it came from: sqs, sqs_strain, sqs_shear, sqs_rattle, isolated_atom, active_learning_gen1 ...
+PARENTS = "parents"  # names of its direct parents, comma separated; empty for a root
+ROOT = "root"  # name of the undistorted structure it descends from; held-out sets are split by it
+GAMMA_MAX = "gamma_max"  # extrapolation grade of the centre when it was cut
+REASON = "reason"  # why it was thrown away
+
+# labels (INTERFACES): total energy eV; forces [n_atoms, 3] eV/A; stress [6] eV/A^3, ASE's sign, Voigt xx yy zz yz xz xy
+REF_ENERGY = "REF_energy"
+REF_FORCES = "REF_forces"
+REF_STRESS = "REF_stress"
+
+# Atoms.arrays
+FORCE_MASK = "force_mask"  # [n_atoms] 1.0 core, 0.0 buffer
+GAMMA = "gamma"  # [n_atoms] extrapolation grade
+ORIGINAL_INDEX = "original_index"  # [n_atoms] index in the frame a box was cut from
+
+# config_types with a part of their own to play
+ISOLATED_ATOM = "isolated_atom"
+EOS_REFERENCE = "eos_reference"  # never trained on: the potential is measured against it
+EXPLORATION_CELL = "exploration_cell"
+ACTIVE_LEARNING = "active_learning_gen"  # + generation

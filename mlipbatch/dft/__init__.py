@@ -1,0 +1,1 @@
+"""C: input, diagnosis, recovery and results of DFT codes."""

@@ -1,0 +1,1 @@
+"""E: periodic boxes cut around uncertain atoms."""

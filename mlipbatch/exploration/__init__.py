@@ -1,0 +1,1 @@
+"""E: molecular dynamics with gamma on every atom."""

@@ -1,0 +1,1 @@
+"""Batch schedulers, and the local machine as one of them."""

@@ -1,0 +1,1 @@
+"""B: the most diverse structures, by farthest point sampling."""

@@ -1,0 +1,1 @@
+"""The disk and nothing else: atomic writes, job folders, inbox, lock, dataset."""

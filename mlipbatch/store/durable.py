@@ -1,0 +1,63 @@
+"""Writes that are there whole or not at all, and still there after a power cut."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`: temporary file beside it, fsync, rename, fsync of the folder.
+
+    Raises OSError (disk full, quota, permission); `path` then still holds what it held.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_bytes` in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_frames(path: Path, frames: Sequence[Atoms]) -> None:
+    """Write structures as extended XYZ, atomically; info and arrays go along (`mlipbatch.core.frames` has their names)."""
+    from ase.io.extxyz import write_extxyz
+
+    buffer = io.StringIO()
+    for frame in frames:
+        bare = frame.copy()  # no calculator: labels live under their REF_ names only
+        write_extxyz(buffer, [bare], write_results=False)
+    write_text(path, buffer.getvalue())
+
+
+def read_frames(path: Path) -> list[Atoms]:
+    """All structures of an extended XYZ file (or any file that ASE reads)."""
+    from ase.io import read
+
+    frames = read(path, index=":")
+    return list(frames) if isinstance(frames, list) else [frames]

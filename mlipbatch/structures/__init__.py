@@ -1,0 +1,1 @@
+"""A: structures made without DFT."""

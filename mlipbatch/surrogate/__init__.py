@@ -1,0 +1,1 @@
+"""B: what a foundation model throws away."""

@@ -1,0 +1,1 @@
+"""D: ACE on top of ZBL."""
