@@ -1,0 +1,5 @@
+"""`python -m mlipbatch`, as job scripts call it."""
+
+from mlipbatch.cli.main import main
+
+main()

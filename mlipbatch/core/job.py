@@ -1,0 +1,135 @@
+"""What a job is: plain values, no disk, no scheduler."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlipbatch.core.state import JobState
+
+SAFE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._=+-]{0,120}$")
+
+
+def generation_name(generation: int) -> str:
+    """``gen007``, as folders and files of that generation are called."""
+    return f"gen{generation:03d}"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a job asks of the scheduler."""
+
+    cores: int = 1
+    walltime_s: int = 3600
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A job that should exist. `files` are put beside job.yaml; `parameters` belong to its kind.
+
+    The id, ``gen000/scf/NAME``, is also its folder below ``jobs/``: three names that are safe in a shell.
+    """
+
+    id: str
+    kind: str
+    resources: Resources
+    priority: int = 0  # larger goes first
+    parents: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse an id that could leave the jobs folder or needs quoting. Raises ValueError."""
+        parts = self.id.split("/")
+        if len(parts) != 3 or not all(SAFE.match(part) for part in parts):  # noqa: PLR2004  generation, kind, name
+            raise ValueError(f"job id {self.id!r} is not GENERATION/KIND/NAME of letters, digits and . _ = + -")
+
+    @property
+    def generation(self) -> str:
+        """``gen000``."""
+        return self.id.split("/")[0]
+
+    @property
+    def name(self) -> str:
+        """Last part of the id."""
+        return self.id.split("/")[2]
+
+
+@dataclass(frozen=True)
+class JobEntry:
+    """A job as the index knows it: enough to decide, nothing that has to be read from inside a file."""
+
+    id: str
+    state: JobState
+    held: bool = False
+    priority: int = 0
+    cores: int = 1
+    walltime_s: int = 3600
+
+    @property
+    def generation(self) -> str:
+        """``gen000``."""
+        return self.id.split("/")[0]
+
+    @property
+    def kind(self) -> str:
+        """``scf``, ``train`` ..."""
+        return self.id.split("/")[1]
+
+    @property
+    def name(self) -> str:
+        """Last part of the id."""
+        return self.id.split("/")[2]
+
+
+@dataclass(frozen=True)
+class AttemptPlan:
+    """One try at a job, ready to be written into its attempt folder."""
+
+    rung: str  # which step of the ladder; "base" for the first
+    why: str  # a sentence
+    command: str  # bash lines, run in the attempt folder
+    files: dict[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()  # bash lines run first
+    environment: dict[str, str] = field(default_factory=dict)
+    resources: Resources = field(default_factory=Resources)
+    record: dict[str, Any] = field(default_factory=dict)  # what its kind wants to find again in attempt.yaml
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended, as far as anybody knows."""
+
+    exit_code: int | None  # of the program, from the job's own marker; None where it left none
+    timed_out: bool = False  # its wall time was up
+    killed_by_us: bool = False  # cancelled
+
+
+@dataclass(frozen=True)
+class Accept:
+    """The attempt is a success; its results are on disk."""
+
+    sentence: str
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Again:
+    """One more attempt, for this reason."""
+
+    name: str  # name of the failure
+    sentence: str
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """No further attempt."""
+
+    name: str
+    sentence: str
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+Verdict = Accept | Again | GiveUp

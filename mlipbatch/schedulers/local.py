@@ -1,0 +1,140 @@
+"""This machine as a batch scheduler: job scripts run as sessions of their own, within a budget of cores.
+
+A job lives on when the daemon dies, and is found again by its session; its wall time is kept by coreutils' `timeout`, so that
+it ends even with no daemon there. The scheduler's id of a job is ``HOST-SESSION-STARTTIME``: a session number that comes round
+again belongs to a process that started at another time, and is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from mlipbatch.core.job import Resources
+from mlipbatch.core.state import QueueState
+from mlipbatch.schedulers import command
+from mlipbatch.schedulers.base import NotSubmitted, QueueEntry, Snapshot
+
+MARK = "mlipbatch-local"  # argv[0] of our sessions' leaders
+ENDED = "scheduler.exit"  # what `timeout` returned: 124 says that the wall time was up
+KILL_AFTER_S = 10
+LEADER = (
+    f'timeout --signal=TERM --kill-after={KILL_AFTER_S} "$1" bash job.sh > job.log 2>&1; '
+    f"echo $? > .{ENDED}.tmp && mv .{ENDED}.tmp {ENDED}"
+)
+
+
+@dataclass(frozen=True)
+class Session:
+    """One job's session as it is on this machine now."""
+
+    id: str
+    token: str
+    cores: int
+    elapsed_s: float
+
+
+class LocalScheduler:
+    """The local machine, with `cores` to give away."""
+
+    name = "local"
+    template = "local.sh.j2"
+
+    def __init__(self, cores: int) -> None:
+        self.cores = cores
+        self._children: list[subprocess.Popen[bytes]] = []  # only to reap them
+
+    def submit(self, script: Path, token: str, resources: Resources) -> str:
+        """Start the script at once. Raises NotSubmitted where the machine cannot start a process."""
+        argv = ["bash", "-c", LEADER, MARK, str(resources.walltime_s), token, str(resources.cores)]
+        try:
+            child = command.spawn(argv, cwd=script.parent, environment={})
+        except OSError as error:
+            raise NotSubmitted(f"this machine starts no process now: {error}") from error
+        self._children.append(child)
+        return _identity(psutil.Process(child.pid))
+
+    def snapshot(self, known: dict[str, Path]) -> Snapshot:
+        """All sessions of ours on this machine, and how those of `known` that are gone have ended."""
+        self._children = [child for child in self._children if child.poll() is None]
+        sessions = {session.id: session for session in _sessions()}
+        jobs = {s.id: QueueEntry(s.id, QueueState.RUNNING, s.elapsed_s) for s in sessions.values()}
+        for scheduler_id, folder in known.items():
+            if scheduler_id not in jobs:
+                jobs[scheduler_id] = _gone(scheduler_id, folder)
+        return Snapshot(jobs, {session.token: session.id for session in sessions.values()})
+
+    def cancel(self, scheduler_id: str) -> None:
+        """Kill a job's whole session, strays included; a job of another machine is left alone."""
+        host, session, start = scheduler_id.rsplit("-", 2)
+        if host != socket.gethostname():
+            return
+        with suppress(psutil.NoSuchProcess):
+            leader = psutil.Process(int(session))
+            if _start(leader) != start:
+                return
+        for process in _members(int(session)):
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                process.kill()
+
+    def free_cores(self, snapshot: Snapshot) -> int:  # noqa: ARG002  counted afresh: other daemons use this machine too
+        """Cores not taken by any session of ours, of whichever project."""
+        return self.cores - sum(session.cores for session in _sessions())
+
+
+def _sessions() -> list[Session]:
+    import time
+
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError, ValueError, IndexError):
+            argv = process.cmdline()
+            if len(argv) > 3 and argv[3] == MARK and process.status() != psutil.STATUS_ZOMBIE and os.getsid(process.pid) == process.pid:
+                elapsed = max(0.0, time.time() - process.create_time())
+                found.append(Session(_identity(process), argv[5], int(argv[6]), elapsed))
+    return found
+
+
+def _gone(scheduler_id: str, folder: Path) -> QueueEntry:
+    host, session, start = scheduler_id.rsplit("-", 2)
+    if host != socket.gethostname():
+        return QueueEntry(scheduler_id, QueueState.UNKNOWN)
+    strays = _members(int(session))
+    if strays and not any(p.pid == int(session) and _start(p) != start for p in strays):
+        for process in strays:  # the leader was killed, its program lives on: never beside a second attempt
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        return QueueEntry(scheduler_id, QueueState.RUNNING)
+    return QueueEntry(scheduler_id, QueueState.TIMED_OUT if _timed_out(folder) else QueueState.ENDED)
+
+
+def _timed_out(folder: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return int((folder / ENDED).read_text()) == command.TIMED_OUT
+    return False
+
+
+def _members(session: int) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _identity(process: psutil.Process) -> str:
+    return f"{socket.gethostname()}-{process.pid}-{_start(process)}"
+
+
+def _start(process: psutil.Process) -> str:
+    try:
+        return str(round(process.create_time() * 100))
+    except psutil.NoSuchProcess:  # gone between two looks
+        return "0"

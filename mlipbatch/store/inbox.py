@@ -1,0 +1,41 @@
+"""What jobs and commands drop for the daemon: one new file each, tmp then rename, never rewritten."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from mlipbatch.store.durable import write_text
+from mlipbatch.store.project import Project
+
+
+@dataclass(frozen=True)
+class Request:
+    """A person's wish: what to do with which jobs."""
+
+    action: str  # retry | cancel
+    jobs: tuple[str, ...]
+    path: Path
+
+
+def drop_request(project: Project, action: str, jobs: list[str]) -> None:
+    """Ask the daemon for something."""
+    write_text(project.inbox / f"request-{uuid.uuid4().hex}", yaml.safe_dump({"action": action, "jobs": jobs}))
+
+
+def read_inbox(project: Project) -> tuple[list[Request], list[Path]]:
+    """Requests, and the markers that jobs left (``TOKEN.started``, ``TOKEN.exit``): news, never proof."""
+    requests: list[Request] = []
+    markers: list[Path] = []
+    for path in sorted(project.inbox.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.name.startswith("request-"):
+            raw = yaml.safe_load(path.read_text()) or {}
+            requests.append(Request(str(raw.get("action")), tuple(raw.get("jobs", ())), path))
+        else:
+            markers.append(path)
+    return requests, markers
