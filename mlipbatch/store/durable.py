@@ -45,12 +45,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_frames(path: Path, frames: Sequence[Atoms]) -> None:
-    """Write structures as extended XYZ, atomically; info and arrays go along (`mlipbatch.core.frames` has their names)."""
+    """Write structures as extended XYZ, atomically; info and arrays go along (`mlipbatch.core.frames` has their names).
+
+    Empty texts are left out: ASE writes `key=` and reads the next entry as its value.
+    """
     from ase.io.extxyz import write_extxyz
 
     buffer = io.StringIO()
     for frame in frames:
         bare = frame.copy()  # no calculator: labels live under their REF_ names only
+        bare.info = {key: value for key, value in bare.info.items() if not (isinstance(value, str) and not value)}
         write_extxyz(buffer, [bare], write_results=False)
     write_text(path, buffer.getvalue())
 
