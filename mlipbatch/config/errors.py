@@ -9,7 +9,9 @@ class InputError(Exception):
     ``str(error)`` is that sentence, prefixed with ``FILE:LINE:COLUMN: `` as far as these are known (line and column count from 1).
     """
 
-    def __init__(self, message: str, *, file: str | None = None, line: int | None = None, column: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, file: str | None = None, line: int | None = None, column: int | None = None
+    ) -> None:
         self.message = message
         self.file = file
         self.line = line

@@ -36,7 +36,9 @@ class SimulationGoal(Model):
     """What the potential is for."""
 
     type: Literal["melt_quench", "elastic", "phase_diagram", "diffusion"] = quantity("", "kind of simulation")
-    temperature_range: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = quantity("K", "lowest and highest")
+    temperature_range: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = quantity(
+        "K", "lowest and highest"
+    )
 
 
 class ResourcesConfig(Model):
@@ -50,15 +52,29 @@ class ResourcesConfig(Model):
 class GenerationConfig(Model):
     """A: structures made without DFT (SPEC 3)."""
 
-    lattice_constant: float = quantity("A", "cubic (or hexagonal a) lattice constant at the target composition", gt=1.5, lt=15)
+    lattice_constant: float = quantity(
+        "A", "cubic (or hexagonal a) lattice constant at the target composition", gt=1.5, lt=15
+    )
     covera: float = quantity("", "c over a, used by hcp only", gt=0.5, lt=3)
-    sqs_sizes: list[Annotated[int, Field(ge=1, le=512)]] = quantity("atoms", "sizes of the special quasirandom structures", min_length=1)
+    sqs_sizes: list[Annotated[int, Field(ge=1, le=512)]] = quantity(
+        "atoms", "sizes of the special quasirandom structures", min_length=1
+    )
     sqs_per_composition: int = quantity("", "different cells for each composition and size", ge=1, le=50)
-    compositions: list[dict[str, float]] = quantity("", "target and neighbouring compositions, atomic fractions", min_length=1)
-    volume_strains: list[Annotated[float, Field(gt=-0.5, lt=1.0)]] = quantity("relative volume change", "isotropic strains of every cell")
-    shear_strains: list[Annotated[float, Field(gt=-0.5, lt=0.5)]] = quantity("", "engineering shear, monoclinic and triclinic")
-    rattle_small: list[Annotated[float, Field(gt=0, le=0.1)]] = quantity("A", "standard deviations of small displacements")
-    rattle_large: list[Annotated[float, Field(gt=0, le=0.6)]] = quantity("A", "standard deviations of large displacements")
+    compositions: list[dict[str, float]] = quantity(
+        "", "target and neighbouring compositions, atomic fractions", min_length=1
+    )
+    volume_strains: list[Annotated[float, Field(gt=-0.5, lt=1.0)]] = quantity(
+        "relative volume change", "isotropic strains of every cell"
+    )
+    shear_strains: list[Annotated[float, Field(gt=-0.5, lt=0.5)]] = quantity(
+        "", "engineering shear, monoclinic and triclinic"
+    )
+    rattle_small: list[Annotated[float, Field(gt=0, le=0.1)]] = quantity(
+        "A", "standard deviations of small displacements"
+    )
+    rattle_large: list[Annotated[float, Field(gt=0, le=0.6)]] = quantity(
+        "A", "standard deviations of large displacements"
+    )
     isolated_atoms: bool = quantity("", "label one atom of each element in a large box, as energy reference")
 
 
@@ -66,10 +82,16 @@ class ScreeningConfig(Model):
     """B: what a foundation model throws away (SPEC 4)."""
 
     model: str = quantity("", "chgnet, mace-mp-0, or module:Class of an ASE calculator")
-    min_distance_factor: float = quantity("", "smallest distance allowed, as a fraction of the sum of covalent radii", gt=0, lt=1.5)
+    min_distance_factor: float = quantity(
+        "", "smallest distance allowed, as a fraction of the sum of covalent radii", gt=0, lt=1.5
+    )
     max_force: float = quantity("eV/A", "largest force component allowed on any atom", gt=0)
-    max_energy_above_median: float = quantity("eV/atom", "allowed above the median of the candidates of that composition", gt=0)
-    volume_per_atom_factor: tuple[float, float] = quantity("", "allowed volume an atom over that of the lattice: lowest and highest")
+    max_energy_above_median: float = quantity(
+        "eV/atom", "allowed above the median of the candidates of that composition", gt=0
+    )
+    volume_per_atom_factor: tuple[float, float] = quantity(
+        "", "allowed volume an atom over that of the lattice: lowest and highest"
+    )
 
 
 class SelectionConfig(Model):
@@ -85,7 +107,9 @@ class DFTConfig(Model):
     """C: the static SCF of every label (SPEC 5). The names are pw.x's where pw.x has one."""
 
     command: str = quantity("", "program that is run, as on a shell's command line")
-    pseudopotential_table: str = quantity("", "table of pseudopotentials and cutoffs: a name that site_configs/pseudopotentials has, or a path")
+    pseudopotential_table: str = quantity(
+        "", "table of pseudopotentials and cutoffs: a name that site_configs/pseudopotentials has, or a path"
+    )
     pseudo_dir: str = quantity("", "folder of the UPF files")
     pseudopotentials: dict[str, str] = quantity("", "UPF file of each element")
     ecutwfc: float = quantity("Ry", "plane-wave cutoff of wavefunctions", ge=5, le=500)
@@ -94,11 +118,17 @@ class DFTConfig(Model):
     smearing: Literal["mv", "gauss", "mp", "fd"] = quantity("", "kind of smearing")
     degauss: float = quantity("Ry", "width of the smearing", gt=0, le=0.1)
     nspin: Literal[1, 2] = quantity("", "2 for spin-polarised")
-    starting_magnetization: dict[str, float] = quantity("", "start value of each element, fraction of its valence electrons")
-    conv_thr: float = quantity("Ry/atom", "SCF accuracy asked for, times the number of atoms of the cell", gt=0, le=1e-4)
+    starting_magnetization: dict[str, float] = quantity(
+        "", "start value of each element, fraction of its valence electrons"
+    )
+    conv_thr: float = quantity(
+        "Ry/atom", "SCF accuracy asked for, times the number of atoms of the cell", gt=0, le=1e-4
+    )
     mixing_beta: float = quantity("", "mixing factor of the first attempt", gt=0, le=1)
     electron_maxstep: int = quantity("", "SCF iterations allowed in the first attempt", ge=5, le=1000)
-    extra: dict[str, dict[str, bool | int | float | str]] = quantity("", "further pw.x keywords, by namelist (control, system, electrons)")
+    extra: dict[str, dict[str, bool | int | float | str]] = quantity(
+        "", "further pw.x keywords, by namelist (control, system, electrons)"
+    )
     max_attempts: int = quantity("", "attempts a label may cost before it is given up", ge=1, le=20)
 
 

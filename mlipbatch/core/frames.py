@@ -4,11 +4,14 @@ from __future__ import annotations
 
 # Atoms.info
 NAME = "name"  # unique in its file, safe in a shell: sqs-Al12Mg4-0003-rattle0.10-1
-CONFIG_TYPE = "config_type"  # where it came from: sqs, sqs_strain, sqs_shear, sqs_rattle, isolated_atom, active_learning_gen1 ...
+CONFIG_TYPE = (
+    "config_type"  # where it came from: sqs, sqs_strain, sqs_shear, sqs_rattle, isolated_atom, active_learning_gen1 ...
+)
 PARENTS = "parents"  # names of its direct parents, comma separated; empty for a root
 ROOT = "root"  # name of the undistorted structure it descends from; held-out sets are split by it
 GAMMA_MAX = "gamma_max"  # extrapolation grade of the centre when it was cut
 REASON = "reason"  # why it was thrown away
+UNIT_CELL = "unit_cell"  # [3, 3] A, rows: the crystal's cell in this frame's own axes and strain; boxes are cut as repeats of it
 
 # labels (INTERFACES): total energy eV; forces [n_atoms, 3] eV/A; stress [6] eV/A^3, ASE's sign, Voigt xx yy zz yz xz xy
 REF_ENERGY = "REF_energy"
@@ -19,6 +22,19 @@ REF_STRESS = "REF_stress"
 FORCE_MASK = "force_mask"  # [n_atoms] 1.0 core, 0.0 buffer
 GAMMA = "gamma"  # [n_atoms] extrapolation grade
 ORIGINAL_INDEX = "original_index"  # [n_atoms] index in the frame a box was cut from
+
+# what an exploration frame says of itself: Atoms.info, but for MLIP_FORCES
+TEMPERATURE = "temperature"  # K, the thermostat's target
+STEP = "step"  # of its walk
+TIME = "time_fs"  # fs since its walk began
+MLIP_ENERGY = "mlip_energy"  # eV, total, by the potential
+MLIP_FORCES = "mlip_forces"  # Atoms.arrays [n_atoms, 3] eV/A, by the potential
+
+# what a cut box says of itself: Atoms.info, but for GAMMA_BOX
+CENTER = "center"  # index of the uncertain atom in the box
+CORE_RADIUS = "core_radius"  # A, r_c as used
+BUFFER = "buffer"  # A, delta as used
+GAMMA_BOX = "gamma_box"  # Atoms.arrays [n_atoms]: the grade in the box itself, after its buffer was relaxed
 
 # config_types with a part of their own to play
 ISOLATED_ATOM = "isolated_atom"

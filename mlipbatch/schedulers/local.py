@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,13 +90,16 @@ class LocalScheduler:
 
 
 def _sessions() -> list[Session]:
-    import time
-
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError, ValueError, IndexError):
             argv = process.cmdline()
-            if len(argv) > 3 and argv[3] == MARK and process.status() != psutil.STATUS_ZOMBIE and os.getsid(process.pid) == process.pid:
+            if (
+                len(argv) > 3
+                and argv[3] == MARK
+                and process.status() != psutil.STATUS_ZOMBIE
+                and os.getsid(process.pid) == process.pid
+            ):
                 elapsed = max(0.0, time.time() - process.create_time())
                 found.append(Session(_identity(process), argv[5], int(argv[6]), elapsed))
     return found
@@ -134,7 +138,8 @@ def _identity(process: psutil.Process) -> str:
 
 
 def _start(process: psutil.Process) -> str:
+    """Start time of a process in clock ticks since boot: unlike a time of day it does not move when the clock is set."""
     try:
-        return str(round(process.create_time() * 100))
-    except psutil.NoSuchProcess:  # gone between two looks
+        return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:  # gone between two looks
         return "0"

@@ -45,10 +45,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_frames(path: Path, frames: Sequence[Atoms]) -> None:
-    """Write structures as extended XYZ, atomically; info and arrays go along (`mlipbatch.core.frames` has their names).
+    """Write structures as extended XYZ, atomically; info and arrays go along (`mlipbatch.core.frames` has their names)."""
+    write_text(path, render_frames(frames))
 
-    Empty texts are left out: ASE writes `key=` and reads the next entry as its value.
-    """
+
+def render_frames(frames: Sequence[Atoms]) -> str:
+    """Structures as extended XYZ. Empty texts are left out: ASE writes `key=` and reads the next entry as its value."""
     from ase.io.extxyz import write_extxyz
 
     buffer = io.StringIO()
@@ -56,7 +58,7 @@ def write_frames(path: Path, frames: Sequence[Atoms]) -> None:
         bare = frame.copy()  # no calculator: labels live under their REF_ names only
         bare.info = {key: value for key, value in bare.info.items() if not (isinstance(value, str) and not value)}
         write_extxyz(buffer, [bare], write_results=False)
-    write_text(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_frames(path: Path) -> list[Atoms]:

@@ -161,6 +161,8 @@ def walk(jobs: Path) -> list[Path]:
 def _folders(parent: Path) -> list[Path]:
     try:
         with os.scandir(parent) as entries:
-            return sorted(Path(e.path) for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False))
+            return sorted(
+                Path(e.path) for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False)
+            )
     except FileNotFoundError:
         return []

@@ -27,7 +27,9 @@ def project_lock(project: Project, *, wait_s: float = 0.0) -> Iterator[None]:
     except Timeout:
         raise Locked(f"{project.root} is served by {owner(project)}") from None
     try:
-        write_text(project.private / "owner.json", json.dumps({"host": socket.gethostname(), "pid": os.getpid()}) + "\n")
+        write_text(
+            project.private / "owner.json", json.dumps({"host": socket.gethostname(), "pid": os.getpid()}) + "\n"
+        )
         yield
     finally:
         with suppress(FileNotFoundError):

@@ -95,7 +95,9 @@ def find_project(path: Path) -> Project:
     for folder in (start, *start.parents):
         if (folder / ".mlipbatch" / "id").is_file():
             return Project(folder)
-    raise InputError(f"{path} is not in an mlipbatch project; name a project's folder, or make one with `mlipbatch submit input.yaml`")
+    raise InputError(
+        f"{path} is not in an mlipbatch project; name a project's folder, or make one with `mlipbatch submit input.yaml`"
+    )
 
 
 def create_project(folder: Path, input_text: bytes, config_text: str) -> tuple[Project, bool]:

@@ -1,0 +1,171 @@
+"""One project's engine: a tick looks, decides and acts once. Nothing is remembered that is not on disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from mlipbatch.core.job import JobEntry, Verdict
+from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
+from mlipbatch.engine import act, decide, observe
+from mlipbatch.engine.index import Index
+from mlipbatch.schedulers.base import Scheduler, Snapshot
+from mlipbatch.stages import dataset, loop
+from mlipbatch.store import jobfolder
+from mlipbatch.store.inbox import Request, read_inbox
+from mlipbatch.store.project import Project
+
+log = logging.getLogger("mlipbatch")
+
+AUDITED_A_TICK = 200
+
+
+class Campaign:
+    """A project being moved; the caller holds its lock."""
+
+    def __init__(self, project: Project, scheduler: Scheduler, largest: int) -> None:
+        from mlipbatch.config import load_config
+
+        self.project = project
+        self.hands = act.Hands(project, load_config(project.config), scheduler, largest)
+        self.index = Index(project.jobs)
+        self.index.load()
+        self.paused = ""  # why nothing moves at present
+        self._missing: dict[str, int] = {}
+        self._settled = False  # stages were asked, and nothing ended since
+
+    @property
+    def finished(self) -> bool:
+        """Every job that should exist has ended."""
+        return self._settled and all(entry.state in ENDED for entry in self.index.entries.values())
+
+    def tick(self) -> int:
+        """One pass. Returns the number of jobs that changed. A full disk pauses the project; the next tick tries again."""
+        try:
+            changed = self._pass()
+        except OSError as error:
+            if self.paused != str(error):
+                log.error("paused: %s", error)
+            self.paused = str(error)
+            return 0
+        self.paused = ""
+        return changed
+
+    def _pass(self) -> int:
+        edited = self.index.audit(AUDITED_A_TICK)
+        changed = len(edited)
+        requests, markers = read_inbox(self.project)
+        changed += sum(self._obey(request) for request in requests)
+        snapshot, steps = self._look()
+        changed += sum(self._do(entry, seen, step) for entry, seen, step in steps)
+        for marker in markers:
+            marker.unlink(missing_ok=True)
+        if changed or not self._settled:
+            changed += self._ask_stages()
+        return changed + self._submit(snapshot)
+
+    def _look(self) -> tuple[Snapshot | None, list[tuple[JobEntry, observe.Evidence, decide.Step]]]:
+        entries = self.index.in_state(*IN_QUEUE)
+        folders = {entry.id: observe.last_attempt(self.project.jobs, entry) for entry in entries}
+        seen = {entry.id: observe.evidence(folders[entry.id]) for entry in entries}
+        snapshot = observe.ask_queue(self.hands.scheduler, seen, folders)
+        again = {job: observe.evidence(folder) for job, folder in folders.items()}  # a marker may have come meanwhile
+        steps = [
+            (e, again[e.id], decide.next_step(e, again[e.id], snapshot, self._missing.get(e.id, 0))) for e in entries
+        ]
+        return snapshot, steps
+
+    def _do(self, entry: JobEntry, seen: observe.Evidence, step: decide.Step) -> int:
+        self._missing.pop(entry.id, None)
+        folder = self.hands.folder(entry)
+        match step:
+            case decide.Wait(missing):
+                self._missing[entry.id] = missing
+                return 0
+            case decide.Kill(scheduler_id):
+                log.warning("%s: past its wall time, killed", entry.id)
+                self.hands.scheduler.cancel(scheduler_id)
+                return 0
+            case decide.Adopt(scheduler_id):
+                observe.last_attempt(self.project.jobs, entry).joinpath("job_id").write_text(scheduler_id + "\n")
+                jobfolder.note(folder, f"adopted {scheduler_id}: it was in the queue under its token {seen.token}")
+            case decide.Started():
+                jobfolder.move(folder, entry.state, JobState.RUNNING, f"started as {seen.scheduler_id}")
+            case decide.Unsent():
+                jobfolder.move(
+                    folder, entry.state, JobState.PENDING, "its submission was interrupted before the queue had it"
+                )
+            case decide.Ended(ending):
+                self._guard(entry, lambda: act.judge(self.hands, entry, ending))
+        self.index.refresh(entry.id)
+        return 1
+
+    def _guard(self, entry: JobEntry, deed: Callable[[], Verdict | bool | None]) -> bool:
+        """Do it; a job that breaks its own kind is set aside with the reason, and nothing else stops. True where it went well."""
+        try:
+            outcome = deed()
+        except OSError:
+            raise  # the disk, not the job
+        except Exception as error:  # noqa: BLE001  one odd job must never stop the daemon
+            log.exception("%s: set aside", entry.id)
+            self.index.entries.pop(entry.id, None)
+            self.index.aside[entry.id] = f"{type(error).__name__}: {error}"
+            return False
+        if outcome not in (None, True, False):
+            log.info("%s: %s", entry.id, getattr(outcome, "sentence", outcome))
+        return outcome is not False
+
+    def _obey(self, request: Request) -> int:
+        done = 0
+        for job in request.jobs:
+            entry = self.index.entries.get(job)
+            if entry is not None and apply_request(self.hands, entry, request.action):
+                self.index.refresh(job)
+                done += 1
+        request.path.unlink(missing_ok=True)
+        return done
+
+    def _ask_stages(self) -> int:
+        dataset.sync(self.project, list(self.index.entries.values()))
+        made = 0
+        for spec in loop.wanted(self.project, self.hands.config, self.index.entries):
+            if jobfolder.create(self.project.jobs, spec):
+                log.info("%s: created", spec.id)
+                made += 1
+            self.index.refresh(spec.id)
+        self._settled = made == 0
+        return made
+
+    def _submit(self, snapshot: Snapshot | None) -> int:
+        pending = self.index.in_state(JobState.PENDING)
+        if snapshot is None or not pending:
+            return 0
+        free = self.hands.scheduler.free_cores(snapshot)
+        sent = 0
+        for entry in decide.to_submit(pending, free, self.hands.largest):
+            if self._still_there(entry, snapshot):
+                continue
+            if not self._guard(entry, lambda entry=entry: act.submit(self.hands, entry)):  # type: ignore[misc]
+                break
+            self.index.refresh(entry.id)
+            sent += 1
+        return sent
+
+    def _still_there(self, entry: JobEntry, snapshot: Snapshot) -> bool:
+        """A job put back by hand while its last attempt was still running: that one goes first."""
+        token = observe.evidence(observe.last_attempt(self.project.jobs, entry)).token
+        if token not in snapshot.tokens:
+            return False
+        self.hands.scheduler.cancel(snapshot.tokens[token])
+        return True
+
+
+def apply_request(hands: act.Hands, entry: JobEntry, action: str) -> bool:
+    """Retry or cancel one job, where that makes sense for its state."""
+    if action == "retry" and entry.state in ENDED:
+        act.retry(hands, entry)
+        return True
+    if action == "cancel" and entry.state not in ENDED:
+        seen = observe.evidence(observe.last_attempt(hands.project.jobs, entry))
+        act.cancel(hands, entry, seen.scheduler_id if entry.state in IN_QUEUE else "")
+        return True
+    return False

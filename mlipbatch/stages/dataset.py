@@ -1,0 +1,62 @@
+"""From job folders to the data set: the ASE database, the exports, and the split into training and held-out labels."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mlipbatch.config.model import Config
+from mlipbatch.core import frames
+from mlipbatch.core.job import JobEntry
+from mlipbatch.core.split import split_by_root
+from mlipbatch.core.state import JobState
+from mlipbatch.stages import label
+from mlipbatch.stages.view import View
+from mlipbatch.store import database
+from mlipbatch.store.durable import read_frames, render_frames, write_text
+from mlipbatch.store.project import Project
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def sync(project: Project, entries: Iterable[JobEntry]) -> int:
+    """Bring data/mlip.db up to the job folders: a row for every DONE label that has none. Returns how many were added."""
+    done = [entry for entry in entries if entry.kind == label.KIND and entry.state is JobState.DONE]
+    missing = database.missing(project.data / "mlip.db", [entry.id for entry in done])
+    rows = [database.Row(_uuid(project, job), job, _result(project, job), int(job[3:6])) for job in missing]
+    if rows:
+        database.add(project.data / "mlip.db", rows)
+    return len(rows)
+
+
+def split(project: Project, config: Config, view: View, generation: int) -> tuple[str, str]:
+    """Training and held-out labels up to a generation, as extended XYZ; also exported to data/.
+
+    The held-out set is chosen among the labels of the first generation, by parent structure, and stays the same from then on.
+    """
+    first = _labels(project, view, 0)
+    train, test = split_by_root(first, config.training.test_fraction, config.seed)
+    for later in range(1, generation + 1):
+        train = [*train, *_labels(project, view, later)]
+    reference = [atoms for atoms in first if atoms.info.get(frames.CONFIG_TYPE) == frames.EOS_REFERENCE]
+    texts = [render_frames(part) for part in (train, test, reference)]
+    for name, text in zip(("train", "test", "eos"), texts, strict=True):
+        write_text(project.data / f"{name}.extxyz", text)
+    return texts[0], texts[1]
+
+
+def _labels(project: Project, view: View, generation: int) -> list[Atoms]:
+    return [
+        _result(project, entry.id) for entry in sorted(view.done(generation, label.KIND), key=lambda entry: entry.id)
+    ]
+
+
+def _result(project: Project, job: str) -> Atoms:
+    return read_frames(project.jobs / job / label.RESULT)[0]
+
+
+def _uuid(project: Project, job: str) -> str:
+    """The same for the same label, however often the database is rebuilt."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{project.id}/{job}"))

@@ -1,0 +1,165 @@
+"""Labels: one static DFT job a structure, tried, diagnosed and climbed up the ladder until it counts or is given up."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlipbatch import dft
+from mlipbatch.config.model import Config
+from mlipbatch.core import frames, job as nouns, ladder
+from mlipbatch.core.failure import Diagnosis
+from mlipbatch.core.job import AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
+from mlipbatch.stages.base import Attempt, Job, this_round
+from mlipbatch.store.durable import read_frames, render_frames, write_frames
+from mlipbatch.store.project import Project
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+KIND = "scf"
+STRUCTURE, RESULT = "structure.extxyz", "result.extxyz"
+
+
+def expected(project: Project, config: Config, generation: int) -> list[JobSpec]:
+    """A job for every structure that was selected (or cut) in a generation; none while there is no selection."""
+    path = project.candidates(generation, "selected")
+    if not path.exists():
+        return []
+    resources = (config.jobs.dft_cores, config.jobs.dft_walltime)
+    return list(_specs(path, path.stat().st_mtime_ns, generation_name(generation), *resources))
+
+
+@lru_cache(maxsize=16)
+def _specs(path: Path, _mtime: int, generation: str, cores: int, walltime: int) -> tuple[JobSpec, ...]:
+    if not path.stat().st_size:
+        return ()
+    return tuple(_spec(atoms, generation, Resources(cores, walltime)) for atoms in read_frames(path))
+
+
+def _spec(atoms: Atoms, generation: str, resources: Resources) -> JobSpec:
+    """The most uncertain boxes first; otherwise the largest cells, so that none is left over when all else has ended."""
+    name = str(atoms.info[frames.NAME])
+    urgency = int(10 * float(atoms.info.get(frames.GAMMA_MAX, 0.0)))
+    origin = {key: str(atoms.info.get(key, "")) for key in (frames.CONFIG_TYPE, frames.ROOT, frames.PARENTS)}
+    return JobSpec(
+        f"{generation}/{KIND}/{name}",
+        KIND,
+        resources,
+        priority=len(atoms) + urgency,
+        parameters={"atoms": len(atoms), "formula": atoms.get_chemical_formula(), **origin},
+        files={STRUCTURE: render_frames([atoms])},
+    )
+
+
+class Label:
+    """The kind of DFT jobs. Attempts and their diagnoses are the ladder's only memory."""
+
+    def plan(self, job: Job, attempts: Sequence[Attempt]) -> AttemptPlan | nouns.GiveUp:
+        """Input files of the next rung; GiveUp where the structure must not reach the DFT code at all."""
+        code, config = dft.code(job.config.resources.dft_code), job.config.dft
+        atoms = read_frames(job.folder / STRUCTURE)[0]
+        refusal = code.check(atoms, config)
+        if refusal:
+            return nouns.GiveUp("refused_input", refusal)
+        past = [_climbed(attempt) for attempt in this_round(attempts)]
+        step = code.judge(config, past) if past else code.next_attempt(config, past)
+        if not isinstance(step, ladder.NextAttempt):
+            return nouns.GiveUp("ladder_ended", step.sentence)
+        return _plan(job, code, atoms, step)
+
+    def judge(self, job: Job, attempts: Sequence[Attempt], ending: Ending) -> Verdict:
+        """Diagnose first, read second: results are read only from an attempt that was classified as a success."""
+        code, config = dft.code(job.config.resources.dft_code), job.config.dft
+        last = attempts[-1]
+        diagnosis = code.diagnose(
+            last.folder, ending.exit_code, scheduler="out_of_walltime" if ending.timed_out else None
+        )
+        past = [_climbed(attempt) for attempt in this_round(attempts[:-1]) if attempt.verdict]
+        climbed = [*past, ladder.Attempt.of(last.number, _step(last), diagnosis)]
+        record = {"diagnosis": _plain(dataclasses.asdict(diagnosis))}
+        verdict = code.judge(config, climbed)
+        if isinstance(verdict, ladder.NextAttempt):
+            return nouns.Again(diagnosis.name, f"{diagnosis.sentence}; next: {verdict.sentence}", record)
+        if isinstance(verdict, ladder.GiveUp):
+            _clean(attempts, code.disposable)
+            return nouns.GiveUp(diagnosis.name, verdict.sentence, record)
+        _write_result(job, code.read_results(last.folder), last, verdict)
+        _clean(attempts, code.disposable)
+        return nouns.Accept(verdict.sentence, record)
+
+
+def _plan(job: Job, code: dft.DFTCode, atoms: Atoms, step: ladder.NextAttempt) -> AttemptPlan:
+    factor = float(step.changes.get("walltime_factor", 1.0))
+    resources = Resources(job.spec.resources.cores, round(job.spec.resources.walltime_s * factor))
+    prepared = code.prepare(atoms, job.config.dft, step, cores=resources.cores, walltime=resources.walltime_s)
+    record = {
+        "step": _plain(dataclasses.asdict(step)),
+        "reasons": dict(prepared.reasons),
+        "expectation": _plain(dict(prepared.expectation)),
+    }
+    return AttemptPlan(
+        rung=step.rung,
+        why=step.sentence,
+        command=prepared.command,
+        files=dict(prepared.files),
+        before=tuple(prepared.before),
+        environment=dict(prepared.environment),
+        resources=resources,
+        record=record,
+    )
+
+
+def _step(attempt: Attempt) -> ladder.NextAttempt:
+    return ladder.NextAttempt(**attempt.record["step"])
+
+
+def _climbed(attempt: Attempt) -> ladder.Attempt:
+    return ladder.Attempt.of(attempt.number, _step(attempt), Diagnosis(**attempt.verdict["diagnosis"]))
+
+
+def _plain(value: Any) -> Any:
+    """The same in types that YAML keeps: tuples become lists, mappings dicts."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _write_result(job: Job, labels: dft.Labels, last: Attempt, accepted: ladder.Accept) -> None:
+    import numpy as np
+
+    atoms = read_frames(job.folder / STRUCTURE)[0]
+    if labels.symbols != atoms.get_chemical_symbols():
+        raise ValueError(f"{last.folder}: the atoms of the output are not those of {STRUCTURE}")
+    expectation = last.record["expectation"]
+    atoms.info |= {
+        frames.REF_ENERGY: labels.energy,
+        frames.REF_STRESS: np.array(labels.stress),
+        "job": job.spec.id,
+        "attempts": last.number,
+        "rung": accepted.rung,
+        "dft_version": labels.version,
+        "dft_iterations": labels.iterations,
+        "dft_accuracy_ry": labels.accuracy,
+        "dft_kpoints": " ".join(str(n) for n in expectation.get("kpoints") or ()) or str(labels.kpoints),
+        "dft_wall_s": labels.wall_s if labels.wall_s is not None else 0.0,
+    }
+    if labels.magnetization is not None:
+        atoms.info["dft_magnetization"] = labels.magnetization
+    atoms.set_array(frames.REF_FORCES, np.array(labels.forces))
+    write_frames(job.folder / RESULT, [atoms])
+
+
+def _clean(attempts: Sequence[Attempt], patterns: Sequence[str]) -> None:
+    """Wavefunctions, densities and scratch go the moment they are of no more use."""
+    for attempt in attempts:
+        for pattern in patterns:
+            for path in attempt.folder.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)

@@ -1,0 +1,115 @@
+"""data/mlip.db: an ASE database with one row a label. It can be rebuilt from the job folders at any time.
+
+Columns of SPEC 9: energy, forces, stress (ASE's own), uuid, config_type, uncertainty_gamma (key-value pairs), force_mask (data),
+and where a label came from: name, root, job, generation, attempts, rung.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlipbatch.core import frames
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+SCALARS = (
+    "attempts",
+    "rung",
+    "dft_version",
+    "dft_iterations",
+    "dft_accuracy_ry",
+    "dft_kpoints",
+    "dft_wall_s",
+    "dft_magnetization",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A label on its way into the database; `atoms` carries its REF_ labels."""
+
+    uuid: str
+    job: str
+    atoms: Atoms
+    generation: int
+
+
+def _connect(path: Path) -> Any:
+    from ase.db import connect
+
+    return connect(
+        path, type="db", use_lock_file=False
+    )  # the project's lock is the only one: ASE's own hangs when left over
+
+
+def jobs(path: Path) -> set[str]:
+    """The jobs whose labels are there."""
+    if not path.exists():
+        return set()
+    with _connect(path) as database:
+        return {row.job for row in database.select(columns=["id", "key_value_pairs"], include_data=False)}
+
+
+def missing(path: Path, wanted: Sequence[str]) -> list[str]:
+    """Those of `wanted` whose labels are not there."""
+    there = jobs(path)
+    return [job for job in wanted if job not in there]
+
+
+def add(path: Path, rows: Sequence[Row]) -> None:
+    """Add labels, all or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _connect(path) as database:
+        for row in rows:
+            database.write(_bare(row.atoms), key_value_pairs=_pairs(row), data=_data(row.atoms))
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    """The structure with its labels as a calculator's results, which is where ASE's columns take them from."""
+    from ase import Atoms
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    bare = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    bare.calc = SinglePointCalculator(
+        bare,
+        energy=atoms.info[frames.REF_ENERGY],
+        forces=atoms.arrays[frames.REF_FORCES],
+        stress=atoms.info[frames.REF_STRESS],
+    )
+    return bare
+
+
+def _pairs(row: Row) -> dict[str, Any]:
+    info = row.atoms.info
+    pairs = {
+        "uuid": row.uuid,
+        "job": row.job,
+        "generation": row.generation,
+        "name": str(info[frames.NAME]),
+        "config_type": str(info.get(frames.CONFIG_TYPE, "unknown")),
+        "root": str(info.get(frames.ROOT, info[frames.NAME])),
+        **{key: info[key] for key in SCALARS if key in info},
+    }
+    if frames.GAMMA_MAX in info:
+        pairs["uncertainty_gamma"] = float(info[frames.GAMMA_MAX])
+    # ase.db refuses texts that look like numbers
+    return {key: f"{value} " if isinstance(value, str) and _is_number(value) else value for key, value in pairs.items()}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _data(atoms: Atoms) -> dict[str, Any]:
+    import numpy as np
+
+    mask = atoms.arrays.get(frames.FORCE_MASK, np.ones(len(atoms)))
+    return {"force_mask": np.asarray(mask, float), "parents": str(atoms.info.get(frames.PARENTS, ""))}
