@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+
 from mlipbatch.core.job import JobEntry, Verdict
 from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
 from mlipbatch.engine import act, decide, observe
@@ -13,8 +15,6 @@ from mlipbatch.stages import dataset, loop
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import Request, read_inbox
 from mlipbatch.store.project import Project
-
-log = logging.getLogger("mlipbatch")
 
 AUDITED_A_TICK = 200
 
@@ -26,6 +26,7 @@ class Campaign:
         from mlipbatch.config import load_config
 
         self.project = project
+        self.log = project_log(project)
         self.hands = act.Hands(project, load_config(project.config), scheduler, largest)
         self.index = Index(project.jobs)
         self.index.load()
@@ -44,7 +45,7 @@ class Campaign:
             changed = self._pass()
         except OSError as error:
             if self.paused != str(error):
-                log.error("paused: %s", error)
+                self.log.error("paused: %s", error)  # noqa: TRY400  a full disk is no programming error
             self.paused = str(error)
             return 0
         self.paused = ""
@@ -82,7 +83,7 @@ class Campaign:
                 self._missing[entry.id] = missing
                 return 0
             case decide.Kill(scheduler_id):
-                log.warning("%s: past its wall time, killed", entry.id)
+                self.log.warning("%s: past its wall time, killed", entry.id)
                 self.hands.scheduler.cancel(scheduler_id)
                 return 0
             case decide.Adopt(scheduler_id):
@@ -105,13 +106,13 @@ class Campaign:
             outcome = deed()
         except OSError:
             raise  # the disk, not the job
-        except Exception as error:  # noqa: BLE001  one odd job must never stop the daemon
-            log.exception("%s: set aside", entry.id)
+        except Exception as error:  # one odd job must never stop the daemon
+            self.log.exception("%s: set aside", entry.id)
             self.index.entries.pop(entry.id, None)
             self.index.aside[entry.id] = f"{type(error).__name__}: {error}"
             return False
         if outcome not in (None, True, False):
-            log.info("%s: %s", entry.id, getattr(outcome, "sentence", outcome))
+            self.log.info("%s: %s", entry.id, getattr(outcome, "sentence", outcome))
         return outcome is not False
 
     def _obey(self, request: Request) -> int:
@@ -129,7 +130,7 @@ class Campaign:
         made = 0
         for spec in loop.wanted(self.project, self.hands.config, self.index.entries):
             if jobfolder.create(self.project.jobs, spec):
-                log.info("%s: created", spec.id)
+                self.log.info("%s: created", spec.id)
                 made += 1
             self.index.refresh(spec.id)
         self._settled = made == 0
@@ -139,7 +140,8 @@ class Campaign:
         pending = self.index.in_state(JobState.PENDING)
         if snapshot is None or not pending:
             return 0
-        free = self.hands.scheduler.free_cores(snapshot)
+        taken = sum(min(entry.cores, self.hands.largest) for entry in self.index.in_state(*IN_QUEUE))
+        free = min(self.hands.scheduler.free_cores(snapshot), self.hands.config.resources.parallel_cores - taken)
         sent = 0
         for entry in decide.to_submit(pending, free, self.hands.largest):
             if self._still_there(entry, snapshot):
@@ -157,6 +159,17 @@ class Campaign:
             return False
         self.hands.scheduler.cancel(snapshot.tokens[token])
         return True
+
+
+def project_log(project: Project) -> logging.Logger:
+    """The logger that writes daemon.log; a handler that is there already is not added again."""
+    log = logging.getLogger(f"mlipbatch.project.{project.id}")
+    if not log.handlers:
+        handler = RotatingFileHandler(project.log, maxBytes=5_000_000, backupCount=1, delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+    return log
 
 
 def apply_request(hands: act.Hands, entry: JobEntry, action: str) -> bool:

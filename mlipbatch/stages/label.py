@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlipbatch import dft
 from mlipbatch.config.model import Config
-from mlipbatch.core import frames, job as nouns, ladder
+from mlipbatch.core import frames, ladder
+from mlipbatch.core import job as nouns
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.job import AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
 from mlipbatch.stages.base import Attempt, Job, this_round

@@ -1,12 +1,14 @@
-"""The loop of SPEC 1: which jobs should exist, given those that exist and what they left on disk. Never stored, always computed."""
+"""The loop of SPEC 1: which jobs should exist, given those that do and what they left on disk. Computed, never stored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from mlipbatch.config.model import Config
 from mlipbatch.core import frames
 from mlipbatch.core.job import JobEntry, JobSpec, Resources, generation_name
+from mlipbatch.core.state import JobState
 from mlipbatch.stages import dataset, label
 from mlipbatch.stages.view import View
 from mlipbatch.stages.work import PROJECT, work
@@ -24,11 +26,43 @@ def wanted(project: Project, config: Config, entries: Mapping[str, JobEntry]) ->
             yield spec
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """Where the loop stands once nothing is left to run."""
+
+    good: bool
+    sentence: str
+
+
+def outcome(project: Project, config: Config, entries: Mapping[str, JobEntry]) -> Outcome:
+    """What to say when all jobs that should exist have ended."""
+    view = View(entries)
+    trained = [generation for generation in range(config.generations) if view.done(generation, "train")]
+    if trained and _closed(project, config, view, trained[-1]):
+        return Outcome(True, f"finished: potentials/{generation_name(trained[-1])}, reports/report.html")
+    failed = sorted(
+        entry.id for entry in entries.values() if entry.state is JobState.FAILED and entry.kind != label.KIND
+    )
+    if failed:
+        return Outcome(
+            False, f"stopped: {failed[0]} failed; see `mlipbatch why jobs/{failed[0]}`, then `mlipbatch retry` it"
+        )
+    return Outcome(False, "stopped: no label succeeded; see `mlipbatch ls --state FAILED`")
+
+
+def _closed(project: Project, config: Config, view: View, generation: int) -> bool:
+    """The last generation asked for was trained, or the one after had nothing uncertain; and the report is written."""
+    last = generation == config.generations - 1
+    after = generation + 1
+    known = view.ended(after, "cut") and bool(view.done(after, "cut")) and not label.expected(project, config, after)
+    return (last and bool(view.done(generation, "report"))) or (known and bool(view.done(after, "report")))
+
+
 def _all(project: Project, config: Config, view: View) -> Iterator[JobSpec]:
     yield from _cold_start(config, view)
     for generation in range(config.generations):
         if generation > 0:
-            yield from _explore(project, config, view, generation)
+            yield from _explore(config, view, generation)
         expected = label.expected(project, config, generation)
         yield from expected
         complete = (
@@ -99,7 +133,7 @@ def _cold_start(config: Config, view: View) -> Iterator[JobSpec]:
         )
 
 
-def _explore(project: Project, config: Config, view: View, generation: int) -> Iterator[JobSpec]:
+def _explore(config: Config, view: View, generation: int) -> Iterator[JobSpec]:
     name, before = generation_name(generation), generation_name(generation - 1)
     if not view.done(generation - 1, "train"):
         return

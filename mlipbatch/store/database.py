@@ -113,3 +113,11 @@ def _data(atoms: Atoms) -> dict[str, Any]:
 
     mask = atoms.arrays.get(frames.FORCE_MASK, np.ones(len(atoms)))
     return {"force_mask": np.asarray(mask, float), "parents": str(atoms.info.get(frames.PARENTS, ""))}
+
+
+def costs(path: Path) -> list[tuple[int, float]]:
+    """Number of atoms and wall time (s) of every label."""
+    if not path.exists():
+        return []
+    with _connect(path) as database:
+        return [(row.natoms, float(row.get("dft_wall_s", 0.0))) for row in database.select(include_data=False)]

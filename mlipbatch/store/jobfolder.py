@@ -166,3 +166,12 @@ def _folders(parent: Path) -> list[Path]:
             )
     except FileNotFoundError:
         return []
+
+
+def last_note(folder: Path) -> str:
+    """The last line of history.log without its time; empty where there is none."""
+    try:
+        lines = (folder / "history.log").read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return lines[-1].split("  ", 1)[-1] if lines else ""

@@ -44,3 +44,12 @@ def owner(project: Project) -> str:
         return f"process {raw['pid']} on {raw['host']}"
     except (OSError, ValueError, KeyError):
         return "another process"
+
+
+def is_locked(project: Project) -> bool:
+    """Does anybody hold the lock right now?"""
+    try:
+        with FileLock(project.private / "lock", timeout=0, mode=0o600):
+            return False
+    except Timeout:
+        return True

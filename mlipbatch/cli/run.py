@@ -1,0 +1,93 @@
+"""`mlipbatch run`: submit and daemon in the foreground, with live progress, until the potential is there."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlipbatch.cli import common
+from mlipbatch.cli.daemon import CoresOption
+from mlipbatch.cli.submit import IntoOption
+
+LINE_EVERY_S = 15.0  # where stderr is no terminal
+
+
+def run(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="input.yaml: the material and the goal.")],
+    into: IntoOption = None,
+    cores: CoresOption = None,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.1, help="Seconds between passes when nothing moves.")
+    ] = 0.5,
+) -> None:
+    """Submit INPUT and serve it here until its potential is there. Stopped or killed, the same command goes on."""
+    from mlipbatch.engine.daemon import Daemon
+    from mlipbatch.engine.submit import make_project, read_input
+    from mlipbatch.schedulers import LocalScheduler, cores_here
+    from mlipbatch.store.lock import Locked
+
+    project, new = make_project(read_input(source, into))
+    wanted = cores or cores_here()
+    common.say(
+        f"{'made' if new else 'going on with'} {project.root} on {wanted} cores; stop it when you like, it goes on from there"
+    )
+    progress = Progress()
+    try:
+        Daemon(LocalScheduler(wanted), wanted, interval).serve(lambda: [project], until_finished=True, watch=progress)
+    except Locked as error:
+        common.say(str(error))
+        raise typer.Exit(common.LOCKED) from None
+    finally:
+        progress.close()
+    if not progress.good:
+        raise typer.Exit(common.FAILED)
+    common.result(str(project.active_potential.resolve()))
+
+
+class Progress:
+    """One line that rewrites itself on a terminal; elsewhere a line whenever a stage ends, and every 15 s."""
+
+    def __init__(self) -> None:
+        self.good = False
+        self._begin = self._last = time.monotonic()
+        self._stage = ""
+        self._open = False
+
+    def __call__(self, seen: dict[str, object]) -> None:
+        """The project's status came."""
+        if not seen:
+            return
+        self.good = bool(seen["good"])
+        doing = str(seen["paused"] and f"paused: {seen['paused']}") if seen["paused"] else str(seen["doing"])
+        line = f"{_clock(time.monotonic() - self._begin)}  {doing}{_left(seen)}"
+        stage = doing.split(":")[0]
+        if stage != self._stage:
+            self.close()
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+            self._open = True
+        elif stage != self._stage or time.monotonic() - self._last > LINE_EVERY_S:
+            common.say(line)
+            self._last = time.monotonic()
+        self._stage = stage
+
+    def close(self) -> None:
+        """Leave the line that rewrites itself."""
+        if self._open:
+            print(file=sys.stderr)
+            self._open = False
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+
+
+def _left(seen: dict[str, object]) -> str:
+    left = seen["seconds_left"]
+    if seen["finished"] or not isinstance(left, int):
+        return ""
+    return f"  (about {max(1, round(left / 60))} min left)"

@@ -1,0 +1,27 @@
+"""`mlipbatch why`: why is this job in the state it is in, and what would change that?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlipbatch.cli import common
+
+
+def why(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A job folder, or its id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Say why a job waits, runs, is done or failed, and what to do about it."""
+    from mlipbatch.cli.paths import job_at
+    from mlipbatch.engine.story import reason, tell
+
+    project, job = job_at(path)
+    story = tell(project, job)
+    sentences = reason(project, story)
+    if as_json:
+        common.result_json({"id": job, "state": story["state"], "why": sentences})
+        return
+    common.result("\n".join(sentences))

@@ -1,0 +1,26 @@
+"""retry and cancel: done at once where no daemon serves the project, else handed to it. There is only one writer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlipbatch.cli import common
+from mlipbatch.config.errors import InputError
+from mlipbatch.core.state import JobState
+
+
+def wish(action: str, paths: list[Path], states: set[JobState], *, dry_run: bool) -> None:
+    """Do `action` to those jobs at or below `paths` that are in one of `states`. Raises InputError where there is none."""
+    from mlipbatch.cli.paths import jobs_below
+    from mlipbatch.engine.requests import obey
+    from mlipbatch.store import jobfolder
+
+    project, jobs = jobs_below(paths)
+    chosen = [job for job in jobs if jobfolder.look(project.jobs / job).state in states]
+    if not chosen:
+        raise InputError(f"no job there is {' or '.join(sorted(states))}: nothing to {action}")
+    if not dry_run:
+        handed = obey(project, action, chosen)
+        common.say("handed to the daemon" if handed else "done")
+    for job in chosen:
+        common.result(job)

@@ -1,0 +1,25 @@
+"""A person's wishes outside the daemon: carried out under the lock, or dropped into its inbox."""
+
+from __future__ import annotations
+
+from mlipbatch.config import load_config
+from mlipbatch.engine.act import Hands
+from mlipbatch.engine.campaign import apply_request
+from mlipbatch.schedulers import LocalScheduler, cores_here
+from mlipbatch.store import jobfolder
+from mlipbatch.store.inbox import drop_request
+from mlipbatch.store.lock import Locked, project_lock
+from mlipbatch.store.project import Project
+
+
+def obey(project: Project, action: str, jobs: list[str]) -> bool:
+    """Retry or cancel jobs. True where a daemon was asked to, False where it was done here."""
+    try:
+        with project_lock(project):
+            hands = Hands(project, load_config(project.config), LocalScheduler(cores_here()), cores_here())
+            for job in jobs:
+                apply_request(hands, jobfolder.entry(project.jobs / job), action)
+    except Locked:
+        drop_request(project, action, jobs)
+        return True
+    return False
