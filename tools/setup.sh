@@ -138,8 +138,14 @@ make_environments() {
   install_packages "${packages[@]}"
   bootstrap "$python"
   obey_pips_settings
-  is_current .venv "$1" || { install_project && echo "$1" >.venv/setup-stamp; }
-  is_current .venv-pacemaker "$2" || { install_pacemaker && echo "$2" >.venv-pacemaker/setup-stamp; }
+  if ! is_current .venv "$1"; then
+    install_project
+    echo "$1" >.venv/setup-stamp
+  fi
+  if ! is_current .venv-pacemaker "$2"; then
+    install_pacemaker
+    echo "$2" >.venv-pacemaker/setup-stamp
+  fi
   say "ready, after $SECONDS s"
 }
 
@@ -148,7 +154,9 @@ main() {
   mapfile -t packages < <(missing_packages)
   install_packages "${packages[@]}"
   stamps=("$(project_stamp)" "$(pacemaker_stamp)")
-  is_current .venv "${stamps[0]}" && is_current .venv-pacemaker "${stamps[1]}" || make_environments "${stamps[@]}"
+  if ! is_current .venv "${stamps[0]}" || ! is_current .venv-pacemaker "${stamps[1]}"; then
+    make_environments "${stamps[@]}"
+  fi
 }
 
 main
