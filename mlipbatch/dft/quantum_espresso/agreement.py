@@ -1,0 +1,99 @@
+"""Does the output agree with its input, and with physics, where pw.x itself does not mind?"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from mlipbatch.dft.quantum_espresso import names
+from mlipbatch.dft.quantum_espresso.asked import Asked
+from mlipbatch.dft.quantum_espresso.output import Run
+
+Finding: TypeAlias = tuple[str, str]  # name, sentence
+
+NONMETALS = frozenset({
+    "H", "He", "B", "C", "N", "O", "F", "Ne",
+    "Si", "P", "S", "Cl", "Ar", "Ge", "As", "Se", "Br", "Kr", "Te", "I", "Xe", "At", "Rn",
+})  # fmt: skip
+DENSE = 1000.0  # bohr^3 an atom: below it metal atoms make a metal and not a gas
+PRINTED = 0.06  # relative error of a threshold printed with two digits
+
+
+def findings(run: Run, asked: Asked | None) -> Iterator[Finding]:
+    """What is silently wrong in an output that claims success."""
+    yield from _bands(run)
+    yield from _fixed_occupations(run, asked)
+    if asked is not None and asked.keywords.get("calculation", "scf") == "scf":
+        yield from _kpoints(run, asked)
+        yield from _numbers(run, asked)
+
+
+def _bands(run: Run) -> Iterator[Finding]:
+    bands, electrons = run.header.get("bands"), run.header.get("electrons")
+    if bands is None or electrons is None or not run.smearing:
+        return
+    if 2 * bands <= electrons + 1e-6:
+        yield (
+            names.TOO_FEW_BANDS,
+            f"{bands:g} bands for {electrons:g} electrons leave none empty, which smearing needs: take nbnd out of the input",
+        )
+
+
+def _fixed_occupations(run: Run, asked: Asked | None) -> Iterator[Finding]:
+    """Fixed occupations (nothing stands after the number of k-points) are for insulators."""
+    if run.smearing is None or run.smearing:
+        return
+    if asked is not None and asked.keywords.get("occupations") == "smearing":
+        yield names.MISMATCH, "the input asks for smearing, the output has fixed occupations"
+    if run.band_gap is not None and run.band_gap <= 0:
+        yield (
+            names.FIXED_OCCUPATIONS,
+            f"fixed occupations, yet the bands overlap by {-run.band_gap:.2f} eV: it is a metal",
+        )
+    elements = {match[0] for label in run.symbols if (match := re.match(r"[A-Z][a-z]?", label))}
+    crowded = run.header.get("volume", math.inf) < DENSE * run.header.get("natoms", 1)
+    if elements and crowded and not elements & NONMETALS:
+        yield (
+            names.FIXED_OCCUPATIONS,
+            f"fixed occupations on {', '.join(sorted(elements))}, a metal: wrong without a warning",
+        )
+
+
+def _kpoints(run: Run, asked: Asked) -> Iterator[Finding]:
+    if asked.kpoints is None:
+        yield names.KPOINTS_MISSING, "the input has no K_POINTS card: pw.x ran at gamma without a word"
+        return
+    points = run.header.get("kpoints")
+    if points is None:
+        return
+    if asked.kpoints == "gamma" and points != 1:
+        yield names.MISMATCH, f"the input asks for gamma, the output has {points:g} k-points"
+    if asked.mesh is not None and not _plausible(int(points), asked, run.header.get("symmetries")):
+        mesh = " ".join(str(number) for number in asked.mesh)
+        yield names.MISMATCH, f"the input asks for a {mesh} mesh, which cannot be {points:g} k-points"
+
+
+def _plausible(points: int, asked: Asked, symmetries: float | None) -> bool:
+    """Irreducible points of a mesh: at most all of them; at least all over the symmetries and time reversal."""
+    whole = math.prod(asked.mesh or (1, 1, 1))
+    fewest = math.ceil(whole / (2 * (symmetries or 48)))
+    if whole > 1 and not any(asked.shift):
+        fewest = max(fewest, 2)  # gamma and something else
+    return fewest <= points <= max(whole, 1)
+
+
+def _numbers(run: Run, asked: Asked) -> Iterator[Finding]:
+    pairs = (
+        ("nat", "natoms", 0.0),
+        ("ecutwfc", "ecutwfc", 1e-3),
+        ("nbnd", "bands", 0.0),
+        ("conv_thr", "conv_thr", PRINTED),
+    )
+    for key, fact, tolerance in pairs:
+        wanted, found = asked.number(key), run.header.get(fact)
+        if wanted is not None and found is not None and abs(wanted - found) > tolerance * abs(wanted):
+            yield names.MISMATCH, f"the input asks for {key} = {wanted:g}, the output has {found:g}"
+    if asked.number("nspin") == 2 and run.magnetization is None:
+        yield names.MISMATCH, "the input asks for nspin = 2, the output has no magnetization"

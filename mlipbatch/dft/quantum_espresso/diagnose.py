@@ -1,0 +1,202 @@
+"""May the results of a run of pw.x be used? Every rule must agree; the first that does not names the failure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlipbatch.core.failure import Diagnosis, Fact
+from mlipbatch.dft.quantum_espresso import names
+from mlipbatch.dft.quantum_espresso.agreement import PRINTED, Finding, findings
+from mlipbatch.dft.quantum_espresso.evidence import Evidence, gather
+from mlipbatch.dft.quantum_espresso.output import START, Run, errors, read_output
+
+SLOPE_STEPS = 10  # SCF steps whose trend is taken
+SIGNALS = {
+    2: "SIGINT",
+    6: "SIGABRT",
+    7: "SIGBUS",
+    8: "SIGFPE",
+    9: "SIGKILL",
+    11: "SIGSEGV",
+    15: "SIGTERM",
+    24: "SIGXCPU",
+}
+
+# text on standard error that is not pw.x's own -> name
+STANDARD_ERROR = (
+    (r"DUE TO TIME LIMIT|walltime .*exceeded", names.SCHEDULER["out_of_walltime"]),
+    (r"oom-kill|Out Of Memory|memory .*exceeded limit", names.SCHEDULER["out_of_memory"]),
+    (r"Error allocating \d+ bytes|insufficient virtual memory|Cannot allocate memory", names.OUT_OF_MEMORY),
+    (r"No space left on device|Disk quota exceeded", names.DISK_FULL),
+)
+
+
+def diagnose_output(output: Path, exit_code: int | None = None, *, scheduler: str | None = None) -> Diagnosis:
+    """The verdict on the output file of one run and on what lies beside it. Raises nothing."""
+    return decide(gather(output, exit_code, scheduler))
+
+
+def decide(evidence: Evidence) -> Diagnosis:
+    """The verdict, from the evidence alone."""
+    run = read_output(evidence.output or "")
+    facts = facts_of(run, evidence)
+    for rule in (
+        _unreadable,
+        _error,
+        _not_pwx,
+        _stopped,
+        _incomplete,
+        _exit_code,
+        _unconverged,
+        _results,
+        _disagreement,
+    ):
+        finding = rule(evidence, run)
+        if finding:
+            name, sentence = finding
+            return Diagnosis(False, name, sentence, facts)
+    steps = f"{run.iterations} SCF steps"
+    return Diagnosis(True, "ok", f"converged in {steps} to {run.accuracy:.1e} Ry", facts)
+
+
+def facts_of(run: Run, evidence: Evidence) -> dict[str, Fact]:
+    """What was seen, where it was seen."""
+    found = errors(evidence.output or "") or errors(evidence.crash) or errors(evidence.errors)
+    facts: dict[str, Fact] = {
+        "version": run.version,
+        "iterations": run.iterations,
+        "accuracy": run.accuracies[-1] if run.accuracies else None,
+        "conv_thr": run.header.get("conv_thr"),
+        "slope": slope(run.accuracies),
+        "wall_s": run.wall_s,
+        "exit_code": evidence.exit_code,
+        "signal": evidence.signal,
+        "error": f"{found[0][0]} ({found[0][1]}): {found[0][2]}" if found else None,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def slope(accuracies: Sequence[float]) -> float | None:
+    """Least-squares slope of log10(accuracy) a step over the last steps; None for fewer than three of them."""
+    values = [math.log10(value) for value in accuracies[-SLOPE_STEPS:] if 0 < value < math.inf]
+    if len(values) < 3:
+        return None
+    middle, mean = (len(values) - 1) / 2, sum(values) / len(values)
+    above = sum((index - middle) * (value - mean) for index, value in enumerate(values))
+    return round(above / sum((index - middle) ** 2 for index in range(len(values))), 4)
+
+
+def _unreadable(evidence: Evidence, _run: Run) -> Finding | None:
+    if evidence.unreadable:
+        return names.UNREADABLE, f"the output cannot be read: {evidence.unreadable}"
+    if evidence.output is None:
+        return names.MISSING, _with_last_words("there is no output", evidence)
+    return None
+
+
+def _error(evidence: Evidence, _run: Run) -> Finding | None:
+    """An `Error in routine`, wherever it stands; then what others wrote on standard error."""
+    for text in (evidence.output or "", evidence.crash, evidence.errors):
+        for routine, number, message in errors(text):
+            return names.name_of_error(
+                routine, message
+            ), f"pw.x stopped in {routine} ({number}): {message or 'no message'}"
+    if evidence.crash.strip():
+        return names.CRASHED, f"a CRASH file lies beside the output: {_one_line(evidence.crash)}"
+    for pattern, name in STANDARD_ERROR:
+        for text in (evidence.errors, evidence.output or ""):
+            found = re.search(pattern, text)
+            if found:
+                return name, f"the run was ended: {found[0]}"
+    return None
+
+
+def _not_pwx(evidence: Evidence, _run: Run) -> Finding | None:
+    text = evidence.output or ""
+    if not text.strip():
+        return names.INCOMPLETE, _with_last_words("the output is empty", evidence)
+    if START not in text:
+        return names.NOT_PWX, _with_last_words("this is no output of pw.x", evidence)
+    return None
+
+
+def _stopped(evidence: Evidence, run: Run) -> Finding | None:
+    if run.not_achieved:
+        trend = slope(run.accuracies)
+        last = f", accuracy {run.accuracies[-1]:.1e} Ry" if run.accuracies else ""
+        falling = f", log10 of it {trend:+.2f} a step" if trend is not None else ""
+        return names.NOT_CONVERGED, f"the SCF did not converge in {run.iterations} steps{last}{falling}"
+    if "max_seconds" in run.markers:
+        name = names.OUT_OF_WALLTIME if run.job_done else "out_of_walltime_interrupted"
+        return name, f"pw.x stopped at max_seconds after {run.iterations} SCF steps"
+    if "exit_file" in run.markers:
+        return names.STOPPED, "pw.x stopped because it found an EXIT file"
+    if evidence.scheduler in names.SCHEDULER and not (run.job_done and evidence.exit_code == 0):
+        return names.SCHEDULER[
+            evidence.scheduler
+        ], f"the scheduler ended the job: {evidence.scheduler.replace('_', ' ')}"
+    return None
+
+
+def _incomplete(evidence: Evidence, run: Run) -> Finding | None:
+    if run.job_done:
+        return None
+    where = f"in SCF step {run.iterations}" if run.iterations else "before the first SCF step"
+    if run.energy is not None:
+        where = "after the SCF"
+    return names.INCOMPLETE, _with_last_words(f"the output breaks off {where}", evidence)
+
+
+def _exit_code(evidence: Evidence, _run: Run) -> Finding | None:
+    if evidence.exit_code in (None, 0):
+        return None
+    return names.EXIT_CODE, _with_last_words("the output looks complete, but pw.x failed", evidence)
+
+
+def _unconverged(_evidence: Evidence, run: Run) -> Finding | None:
+    threshold = run.header.get("conv_thr")
+    if run.energy is None:
+        return names.RESULTS_MISSING, "the output has no final (!) energy"
+    if not run.converged:
+        return names.NOT_CONVERGED, "the output does not say that convergence was achieved"
+    if run.accuracy is None or threshold is None:
+        return names.RESULTS_MISSING, "the output has no accuracy of the SCF, or no threshold for it"
+    if not run.accuracy <= threshold * (1 + PRINTED):
+        return names.NOT_CONVERGED, f"the accuracy reached is {run.accuracy:.1e} Ry, {threshold:.1e} Ry was asked for"
+    return None
+
+
+def _results(_evidence: Evidence, run: Run) -> Finding | None:
+    natoms = int(run.header.get("natoms", 0))
+    if not natoms or len(run.forces) != natoms:
+        return names.RESULTS_MISSING, f"the output has forces of {len(run.forces)} atoms of {natoms}"
+    if run.stress is None:
+        return names.RESULTS_MISSING, "the output has no stress"
+    numbers = [run.energy or 0.0, *(value for row in (*run.forces, *run.stress) for value in row)]
+    if not all(math.isfinite(value) for value in numbers):
+        return names.RESULTS_MISSING, "a result is not finite"
+    return None
+
+
+def _disagreement(evidence: Evidence, run: Run) -> Finding | None:
+    return next(findings(run, evidence.asked), None)
+
+
+def _with_last_words(what: str, evidence: Evidence) -> str:
+    """`what`, with the exit code or signal, and the last line on standard error."""
+    how = ""
+    if evidence.signal is not None:
+        how = f", killed by {SIGNALS.get(evidence.signal, f'signal {evidence.signal}')}"
+    elif evidence.exit_code not in (None, 0):
+        how = f", exit code {evidence.exit_code}"
+    words = _one_line(evidence.errors.strip().splitlines()[-1]) if evidence.errors.strip() else ""
+    return f"{what}{how}" + (f": {words}" if words.strip("- ") else "")
+
+
+def _one_line(text: str) -> str:
+    """Text of others in a sentence of ours: one line, printable, not long."""
+    flat = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else "?" for letter in flat)[:200]

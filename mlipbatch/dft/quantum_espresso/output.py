@@ -1,0 +1,168 @@
+"""What stands in a pw.x output (6.1 to 7.5): numbers and markers, no judgement. Any text at all may be given."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?"
+START = "Program PWSCF"
+CYCLE = "Self-consistent Calculation"
+HEADER = {
+    "natoms": rf"number of atoms/cell\s*=\s*({NUMBER})",
+    "electrons": rf"number of electrons\s*=\s*({NUMBER})",
+    "bands": rf"number of Kohn-Sham states\s*=\s*({NUMBER})",
+    "ecutwfc": rf"kinetic-energy cutoff\s*=\s*({NUMBER})",
+    "volume": rf"unit-cell volume\s*=\s*({NUMBER})",  # bohr^3
+    "conv_thr": rf"(?:scf )?convergence threshold\s*=\s*({NUMBER})",
+    "kpoints": r"number of k points\s*=\s*(\d+)",
+    "symmetries": r"(\d+) Sym\. ?Ops",
+}
+ENERGY = re.compile(rf"^!+\s+total energy\s*=\s*({NUMBER})\s*Ry", re.MULTILINE)
+ACCURACY = re.compile(rf"estimated scf accuracy\s*<\s*({NUMBER})\s*Ry")
+CONVERGED = re.compile(r"convergence has been achieved(?: in\s+(\d+) iterations)?")
+NOT_ACHIEVED = re.compile(r"convergence NOT achieved(?: after\s+(\d+) iterations)?")
+ITERATION = re.compile(r"^\s+iteration #\s*(\d+)", re.MULTILINE)
+FORCE = re.compile(rf"^\s+atom\s+(\d+)\s+type\s+\d+\s+force =\s*({NUMBER})\s+({NUMBER})\s+({NUMBER})\s*$", re.MULTILINE)
+STRESS = re.compile(rf"total\s+stress\s.*\n((?:(?:\s+{NUMBER}){{6}}[^\S\n]*\n){{3}})")
+MAGNETIZATION = re.compile(rf"^\s+(total|absolute) magnetization\s*=\s*({NUMBER})", re.MULTILINE)
+SITE = re.compile(
+    rf"^\s+\d+\s+([A-Za-z]\S*)\s+tau\(\s*\d+\)\s*=\s*\(\s*{NUMBER}\s+{NUMBER}\s+{NUMBER}\s*\)", re.MULTILINE
+)
+WALL = re.compile(r"^\s+PWSCF\s+:.*CPU\s+(.*?)\s*WALL", re.MULTILINE)
+ERROR = re.compile(
+    r"Error in routine\s+(\S+)\s*\(\s*(-?\d+)\s*\):\s*\n\s*(.*)|from\s+(\S+)\s*:\s*error\s*#\s*(-?\d+)\s*\n\s*(.*)"
+)
+UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The last run in an output, and its last SCF cycle; None is not there."""
+
+    version: str | None = None
+    header: dict[str, float] = field(default_factory=dict)  # keys of HEADER
+    smearing: str | None = None  # text after the number of k-points; empty where occupations are fixed
+    symbols: list[str] = field(default_factory=list)  # species label of each atom
+    iterations: int = 0
+    accuracies: list[float] = field(default_factory=list)  # Ry, one a step of the last SCF cycle
+    energy: float | None = None  # Ry, of the `!` line
+    accuracy: float | None = None  # Ry, after it
+    converged: bool = False
+    not_achieved: bool = False
+    forces: list[tuple[float, float, float]] = field(default_factory=list)  # Ry/bohr, atoms in order
+    stress: list[list[float]] | None = None  # [3, 3] Ry/bohr^3, pw.x's sign: positive when compressed
+    magnetization: float | None = None  # Bohr magnetons a cell
+    absolute_magnetization: float | None = None
+    wall_s: float | None = None
+    job_done: bool = False
+    markers: tuple[str, ...] = ()
+    band_gap: float | None = None  # eV, of fixed occupations, where pw.x prints the lowest empty level
+
+
+MARKERS = {
+    "max_seconds": "Maximum CPU time exceeded",
+    "exit_file": "Program stopped by user request",
+    "nscf": "Band Structure Calculation",
+}
+
+
+def read_output(text: str) -> Run:
+    """Everything of the last run in `text`; a file that was appended to holds several."""
+    run = text[max(text.rfind(START), 0) :]
+    start = run.rfind(CYCLE)
+    cycle = run[start:] if start >= 0 else ""
+    energy = _last(ENERGY, cycle)
+    final = cycle[energy.start() :] if energy else ""
+    moments = {kind: _float(value) for kind, value in MAGNETIZATION.findall(final[:4000])}
+    steps = [int(step) for step in ITERATION.findall(cycle)]
+    wall = _last(WALL, run)
+    accuracy = ACCURACY.search(final)
+    return Run(
+        version=_version(run),
+        header=_header(run),
+        smearing=_smearing(run),
+        symbols=list(SITE.findall(run.split("number of k points", 1)[0])),
+        iterations=max(steps, default=0),
+        accuracies=[_float(value) for value in ACCURACY.findall(cycle)],
+        energy=_float(energy[1]) if energy else None,
+        accuracy=_float(accuracy[1]) if accuracy else None,
+        converged=CONVERGED.search(final) is not None,
+        not_achieved=NOT_ACHIEVED.search(cycle) is not None,
+        forces=_forces(final),
+        stress=_stress(final),
+        magnetization=moments.get("total"),
+        absolute_magnetization=moments.get("absolute"),
+        wall_s=seconds(wall[1]) if wall else None,
+        job_done="JOB DONE." in final if energy else "JOB DONE." in run,
+        markers=tuple(name for name, marker in MARKERS.items() if marker in run),
+        band_gap=_gap(final or cycle),
+    )
+
+
+def errors(text: str) -> list[tuple[str, int, str]]:
+    """Every `Error in routine`: (routine, number, message)."""
+    found = []
+    for match in ERROR.finditer(text):
+        routine, number, message = (match[1], match[2], match[3]) if match[1] else (match[4], match[5], match[6])
+        found.append((routine.strip(), int(number[:9]), message.strip()))
+    return found
+
+
+def seconds(text: str) -> float | None:
+    """pw.x's times: ` 1h23m`, `1m 2.30s`, `6.74s`, in s."""
+    parts = re.findall(r"(\d+\.?\d*)\s*([dhms])", text)
+    return sum(float(value) * UNITS[unit] for value, unit in parts) if parts else None
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
+
+
+def _float(text: str) -> float:
+    return float(text.replace("D", "e").replace("d", "e"))
+
+
+def _version(run: str) -> str | None:
+    found = re.search(rf"{START} v\.(\S+)", run)
+    return found[1] if found else None
+
+
+def _header(run: str) -> dict[str, float]:
+    found = {}
+    for key, pattern in HEADER.items():
+        match = re.search(pattern, run)
+        if match and math.isfinite(_float(match[1])):
+            found[key] = _float(match[1])
+    return found
+
+
+def _smearing(run: str) -> str | None:
+    found = re.search(r"number of k points\s*=\s*\d+[^\S\n]*(.*)\n", run)
+    return found[1].strip() if found else None
+
+
+def _forces(final: str) -> list[tuple[float, float, float]]:
+    """The first block after the header, atoms 1, 2, ...; contributions that follow at high verbosity are left alone."""
+    start = final.rfind("Forces acting on atoms")
+    found: list[tuple[float, float, float]] = []
+    for match in FORCE.finditer(final, max(start, 0)) if start >= 0 else ():
+        if int(match[1]) != len(found) + 1:
+            break
+        found.append((_float(match[2]), _float(match[3]), _float(match[4])))
+    return found
+
+
+def _stress(final: str) -> list[list[float]] | None:
+    found = _last(STRESS, final)
+    if not found:
+        return None
+    rows = [[_float(value) for value in row.split()[:3]] for row in found[1].splitlines() if row.strip()]
+    return rows if len(rows) == 3 else None
+
+
+def _gap(final: str) -> float | None:
+    found = re.search(rf"highest occupied, lowest unoccupied level \(ev\):\s*({NUMBER})\s+({NUMBER})", final)
+    return _float(found[2]) - _float(found[1]) if found else None

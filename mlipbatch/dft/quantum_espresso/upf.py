@@ -1,0 +1,89 @@
+"""What a pseudopotential file says of itself: the few header values that an input must agree with."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+HEADER_BYTES = 200_000  # PP_INFO, with its input inside, comes before the header
+
+# what pw.x makes of the short names of functionals (funct.f90: exchange-correlation-gradient exchange-gradient correlation)
+SHORT_NAMES = {
+    "pz": "sla+pz+nogx+nogc",
+    "lda": "sla+pz+nogx+nogc",
+    "pw": "sla+pw+nogx+nogc",
+    "pbe": "sla+pw+pbx+pbc",
+    "pbesol": "sla+pw+psx+psc",
+    "revpbe": "sla+pw+revx+pbc",
+    "pw91": "sla+pw+ggx+ggc",
+    "bp": "b88+p86",
+    "blyp": "sla+lyp+b88+blyp",
+    "tpss": "sla+pw+tpss+tpss",
+    "scan": "scan",
+}
+
+
+@dataclass(frozen=True)
+class Upf:
+    """The header of a UPF file; None is unknown (formats older than UPF)."""
+
+    element: str | None = None
+    valence: float | None = None  # electrons
+    functional: str | None = None  # pw.x's four-part name in lower case
+
+
+def read_upf(path: Path) -> Upf:
+    """The header of `path`; all unknown where it is no UPF file. Raises OSError where it cannot be read."""
+    stat = path.stat()
+    return _read(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, _modified: int, _size: int) -> Upf:
+    with path.open("rb") as handle:
+        text = handle.read(HEADER_BYTES).decode("utf-8", "replace")
+    header = re.search(r"<PP_HEADER(.*?)(/>|</PP_HEADER>|\Z)", text, re.DOTALL)
+    if header is None:
+        return Upf()
+    return _version_2(header[1]) if "=" in header[1] else _version_1(header[1])
+
+
+def _version_2(header: str) -> Upf:
+    """UPF 2: attributes."""
+    values = {key.lower(): value.strip() for key, value in re.findall(r"(\w+)\s*=\s*[\"']([^\"']*)[\"']", header)}
+    return Upf(values.get("element"), _number(values.get("z_valence", "")), _functional(values.get("functional", "")))
+
+
+def _version_1(header: str) -> Upf:
+    """UPF 1: `VALUE   name of it`, a line each."""
+
+    def before(label: str) -> str:
+        found = re.search(rf"^(.*?)\s+{label}", header, re.MULTILINE)
+        return found[1].strip() if found else ""
+
+    functional = before("Exchange-Correlation functional").split()[:4]
+    return Upf(before("Element") or None, _number(before("Z valence")), _functional(" ".join(functional)))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.lower().replace("d", "e"))
+    except ValueError:
+        return None
+
+
+def _functional(text: str) -> str | None:
+    """One spelling for each functional: `SLA PW PBE PBE`, `sla+pw+pbx+pbc` and `PBE` are the same."""
+    parts = re.split(r"[\s+-]+", text.strip().lower())
+    parts = [part for part in parts if part]
+    if not parts:
+        return None
+    if len(parts) == 1:
+        return SHORT_NAMES.get(parts[0], parts[0])
+    if len(parts) == 4:
+        exchange = {"pbe": "pbx", "pbesol": "psx"}.get(parts[2], parts[2])
+        correlation = {"pbe": "pbc", "pbesol": "psc"}.get(parts[3], parts[3])
+        return "+".join([*parts[:2], exchange, correlation])
+    return "+".join(parts)
