@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlipbatch.config import load_config, render_input
+from mlipbatch.config import load_config, load_expanded, render_config_yaml
 from mlipbatch.config.model import Config
 from mlipbatch.stages import loop
 from mlipbatch.store import jobfolder
@@ -26,8 +26,9 @@ class Prepared:
 
 def read_input(source: Path, into: Path | None) -> Prepared:
     """Read and check an input file. Raises InputError."""
-    config = load_config(source)
-    return Prepared(config, into or Path(config.project_name), source.read_bytes(), render_input(source))
+    config, reasons = load_expanded(source)
+    folder = into or Path(config.project_name)
+    return Prepared(config, folder, source.read_bytes(), render_config_yaml(config, reasons))
 
 
 def make_project(prepared: Prepared) -> tuple[Project, bool]:

@@ -22,7 +22,7 @@ from mlipbatch.core.state import QueueState
 from mlipbatch.schedulers import command
 from mlipbatch.schedulers.base import NotSubmitted, QueueEntry, Snapshot
 
-MARK = "mlipbatch-local"  # argv[0] of our sessions' leaders
+POOL = "mlipbatch-local"  # argv[0] of our sessions' leaders: those of one pool share the machine's cores
 ENDED = "scheduler.exit"  # what `timeout` returned: 124 says that the wall time was up
 KILL_AFTER_S = 10
 LEADER = (
@@ -47,13 +47,14 @@ class LocalScheduler:
     name = "local"
     template = "local.sh.j2"
 
-    def __init__(self, cores: int) -> None:
+    def __init__(self, cores: int, pool: str = POOL) -> None:
         self.cores = cores
+        self.pool = pool
         self._children: list[subprocess.Popen[bytes]] = []  # only to reap them
 
     def submit(self, script: Path, token: str, resources: Resources) -> str:
         """Start the script at once. Raises NotSubmitted where the machine cannot start a process."""
-        argv = ["bash", "-c", LEADER, MARK, str(resources.walltime_s), token, str(resources.cores)]
+        argv = ["bash", "-c", LEADER, self.pool, str(resources.walltime_s), token, str(resources.cores)]
         try:
             child = command.spawn(argv, cwd=script.parent, environment={})
         except OSError as error:
@@ -64,12 +65,12 @@ class LocalScheduler:
     def snapshot(self, known: dict[str, Path]) -> Snapshot:
         """All sessions of ours on this machine, and how those of `known` that are gone have ended."""
         self._children = [child for child in self._children if child.poll() is None]
-        sessions = {session.id: session for session in _sessions()}
-        jobs = {s.id: QueueEntry(s.id, QueueState.RUNNING, s.elapsed_s) for s in sessions.values()}
+        live = sessions(self.pool)
+        jobs = {session.id: QueueEntry(session.id, QueueState.RUNNING, session.elapsed_s) for session in live}
         for scheduler_id, folder in known.items():
             if scheduler_id not in jobs:
                 jobs[scheduler_id] = _gone(scheduler_id, folder)
-        return Snapshot(jobs, {session.token: session.id for session in sessions.values()})
+        return Snapshot(jobs, {session.token: session.id for session in live})
 
     def cancel(self, scheduler_id: str) -> None:
         """Kill a job's whole session, strays included; a job of another machine is left alone."""
@@ -86,17 +87,18 @@ class LocalScheduler:
 
     def free_cores(self, snapshot: Snapshot) -> int:  # noqa: ARG002  counted afresh: other daemons use this machine too
         """Cores not taken by any session of ours, of whichever project."""
-        return self.cores - sum(session.cores for session in _sessions())
+        return self.cores - sum(session.cores for session in sessions(self.pool))
 
 
-def _sessions() -> list[Session]:
+def sessions(pool: str = POOL) -> list[Session]:
+    """All live sessions of a pool on this machine."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError, ValueError, IndexError):
             argv = process.cmdline()
             if (
                 len(argv) > 3
-                and argv[3] == MARK
+                and argv[3] == pool
                 and process.status() != psutil.STATUS_ZOMBIE
                 and os.getsid(process.pid) == process.pid
             ):

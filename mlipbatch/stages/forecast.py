@@ -56,7 +56,7 @@ class Forecast:
     def label_s(self, atoms: int) -> float:
         """One label of so many atoms: as measured, or scaled from the nearest size that was."""
         if not self._by_size:
-            return USUAL_LABEL_S * atoms**EXPONENT
+            return float(USUAL_LABEL_S * atoms**EXPONENT)
         nearest = min(self._by_size, key=lambda size: abs(size - atoms))
         return float(self._by_size[nearest] * (atoms / nearest) ** EXPONENT)
 
