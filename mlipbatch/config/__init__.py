@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mlipbatch.config.load import load_config as load_config
     from mlipbatch.config.load import load_expanded as load_expanded
     from mlipbatch.config.load import load_input as load_input
+    from mlipbatch.config.load import render_input as render_input
     from mlipbatch.config.model import Config as Config
     from mlipbatch.config.render import render_config_yaml as render_config_yaml
 
@@ -25,6 +26,7 @@ _HOMES = {
     "load_input": "load",
     "need_pseudopotentials": "expansion",
     "render_config_yaml": "render",
+    "render_input": "load",
 }
 
 

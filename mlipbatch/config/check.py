@@ -21,11 +21,12 @@ ORDERED = (
 )
 # keywords of pw.x that mlipbatch writes itself -> the key to set instead
 OWN_KEYWORDS = {
-    "ecutwfc": "dft.ecutwfc", "ecutrho": "dft.ecutrho", "degauss": "dft.degauss", "smearing": "dft.smearing", "nspin": "dft.nspin",
-    "conv_thr": "dft.conv_thr", "mixing_beta": "dft.mixing_beta", "electron_maxstep": "dft.electron_maxstep", "pseudo_dir": "dft.pseudo_dir",
-    "calculation": None, "tprnfor": None, "tstress": None, "disk_io": None, "outdir": None, "prefix": None, "occupations": None,
-    "scf_must_converge": None, "max_seconds": None, "restart_mode": None, "nat": None, "ntyp": None, "ibrav": None,
-    "starting_magnetization": "dft.starting_magnetization",
+    "ecutwfc": "dft.ecutwfc", "ecutrho": "dft.ecutrho", "degauss": "dft.degauss", "smearing": "dft.smearing",
+    "nspin": "dft.nspin", "conv_thr": "dft.conv_thr", "mixing_beta": "dft.mixing_beta", "pseudo_dir": "dft.pseudo_dir",
+    "electron_maxstep": "dft.electron_maxstep", "starting_magnetization": "dft.starting_magnetization",
+    "calculation": None, "tprnfor": None, "tstress": None, "disk_io": None, "outdir": None, "prefix": None,
+    "occupations": None, "scf_must_converge": None, "max_seconds": None, "restart_mode": None, "nat": None,
+    "ntyp": None, "ibrav": None,
 }  # fmt: skip
 NAMELISTS = ("control", "system", "electrons")
 
@@ -85,7 +86,9 @@ def _check_generation(config: Config) -> None:
         check_composition(composition, elements, ("generation", "compositions", index))
     low, high = config.screening.volume_per_atom_factor
     if not 0 < low < 1 < high:
-        message = f"'screening.volume_per_atom_factor' is [{low:g}, {high:g}]: lowest and highest have 1 (the lattice itself) between them"
+        message = (
+            f"'screening.volume_per_atom_factor' is [{low:g}, {high:g}]: 1 (the lattice itself) lies between the two"
+        )
         raise WrongValue(("screening", "volume_per_atom_factor"), message)
 
 
@@ -102,12 +105,15 @@ def _check_surrogate(model: str) -> None:
 def _check_dft(config: Config) -> None:
     dft, elements = config.dft, config.target_system.elements
     if dft.ecutrho < 4 * dft.ecutwfc * (1 - SLACK):
-        message = f"'dft.ecutrho' is {dft.ecutrho:g} Ry: it must be at least 4 times 'dft.ecutwfc' ({4 * dft.ecutwfc:g} Ry), or products of wavefunctions do not fit"
+        message = (
+            f"'dft.ecutrho' is {dft.ecutrho:g} Ry: it must be at least 4 times 'dft.ecutwfc', {4 * dft.ecutwfc:g} Ry"
+        )
         raise WrongValue(("dft", "ecutrho"), message)
     _check_elements_of(dft.starting_magnetization, elements, "starting_magnetization")
     for symbol, share in dft.starting_magnetization.items():
         if abs(share) > 1:
-            message = f"'dft.starting_magnetization.{symbol}' is {share:g}: a fraction of the valence electrons, from -1 to 1 (not Bohr magnetons)"
+            right = "a fraction of the valence electrons, from -1 to 1 (not Bohr magnetons)"
+            message = f"'dft.starting_magnetization.{symbol}' is {share:g}: write {right}"
             raise WrongValue(("dft", "starting_magnetization", symbol), message)
     if dft.pseudopotentials:
         _check_pseudopotentials(dft.pseudopotentials, elements)
@@ -134,7 +140,8 @@ def _check_pseudopotentials(files: dict[str, str], elements: list[str]) -> None:
         raise WrongValue(("dft", "pseudopotentials"), f"'dft.pseudopotentials' has no file of {', '.join(lacking)}")
     for symbol, file in files.items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", file):
-            message = f"'dft.pseudopotentials.{symbol}' is {shown(file)}: write the bare file name; its folder is 'dft.pseudo_dir'"
+            right = "write the bare file name; its folder is 'dft.pseudo_dir'"
+            message = f"'dft.pseudopotentials.{symbol}' is {shown(file)}: {right}"
             raise WrongValue(("dft", "pseudopotentials", symbol), message)
 
 

@@ -81,15 +81,16 @@ def _check_structure(structure: str, elements: list[str]) -> None:
     if structure in LATTICES:
         return
     if not _is_file(structure):
-        guess = did_you_mean(structure, LATTICES)
-        message = f"key 'target_system.crystal_structure' is {shown(structure)}: neither one of {', '.join(LATTICES)} nor a file{guess}"
+        wanted = f"neither one of {', '.join(LATTICES)} nor a file{did_you_mean(structure, LATTICES)}"
+        message = f"key 'target_system.crystal_structure' is {shown(structure)}: {wanted}"
         raise WrongValue(path, message)
     from mlipbatch.config.structure_file import read_structure
 
     found = sorted(set(read_structure(structure).get_chemical_symbols()))
     foreign = [symbol for symbol in found if symbol not in elements]
     if foreign:
-        message = f"{Path(structure).name} contains {', '.join(foreign)}, which 'target_system.elements' ({', '.join(elements)}) does not name"
+        wanted = f"which 'target_system.elements' ({', '.join(elements)}) does not name"
+        message = f"{shown(Path(structure).name)} contains {', '.join(foreign)}, {wanted}"
         raise WrongValue(path, message)
 
 
@@ -103,9 +104,8 @@ def _is_file(path: str) -> bool:
 def _check_temperatures(temperatures: list[float]) -> None:
     path = ("simulation_goal", "temperature_range")
     lowest, highest = temperatures
+    told = f"key 'simulation_goal.temperature_range' is [{lowest:g}, {highest:g}]"
     if lowest > highest:
-        message = f"key 'simulation_goal.temperature_range' is [{lowest:g}, {highest:g}]: the lower comes first, [{highest:g}, {lowest:g}] (K)"
-        raise WrongValue(path, message)
+        raise WrongValue(path, f"{told}: the lower comes first, [{highest:g}, {lowest:g}] (K)")
     if highest > HOTTEST:
-        message = f"key 'simulation_goal.temperature_range' is [{lowest:g}, {highest:g}]: {highest:g} K is beyond {HOTTEST} K; write kelvin"
-        raise WrongValue((*path, 1), message)
+        raise WrongValue((*path, 1), f"{told}: nothing is solid or liquid beyond {HOTTEST} K; write kelvin")

@@ -6,7 +6,8 @@ from __future__ import annotations
 class InputError(Exception):
     """Wrong use or wrong input: one clear sentence, exit code 2, nothing written.
 
-    ``str(error)`` is that sentence, prefixed with ``FILE:LINE:COLUMN: `` as far as these are known (line and column count from 1).
+    ``str(error)`` is that sentence, prefixed with ``FILE:LINE:COLUMN: `` as far as these are known; line and
+    column count from 1.
     """
 
     def __init__(

@@ -14,8 +14,15 @@ from mlipbatch.config.heuristics import dft, potential, sampling, structures
 from mlipbatch.config.heuristics.draft import Draft, Rule
 from mlipbatch.config.model import Config
 from mlipbatch.config.partial import leaves, mistakes
-from mlipbatch.config.pseudopotentials import DEFAULT, Table, available, check_files, fitting_tables, load_table
-from mlipbatch.config.site import pseudopotential_folders
+from mlipbatch.config.pseudopotentials import (
+    DEFAULT,
+    Table,
+    available,
+    check_files,
+    fitting_tables,
+    folders,
+    load_table,
+)
 from mlipbatch.config.translate import wrong_values
 from mlipbatch.config.wrong import WrongValue
 
@@ -56,10 +63,9 @@ def need_pseudopotentials(config: Config) -> None:
         if names
         else ""
     )
-    folder = pseudopotential_folders()[0]
     message = (
-        f"no pseudopotentials of {', '.join(elements)}: download SSSP efficiency (materialscloud.org/sssp, the .json and the files) "
-        f"into {folder}, or name a table in 'dft.pseudopotential_table'{found}"
+        f"no pseudopotentials of {', '.join(elements)}: download SSSP efficiency (materialscloud.org/sssp; "
+        f"the .json and the files) into {folders()[0]}, or name a table in 'dft.pseudopotential_table'{found}"
     )
     raise WrongValue(TABLE, message)
 

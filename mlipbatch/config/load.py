@@ -9,9 +9,10 @@ from mlipbatch.config.elements import LATTICES
 from mlipbatch.config.expansion import expand
 from mlipbatch.config.located import Located, read_yaml
 from mlipbatch.config.model import Config
+from mlipbatch.config.render import render_config_yaml
 from mlipbatch.config.wrong import WrongValue
 
-# keys that hold a path -> may it be a name instead of a path, although no such file is there?
+# keys that may hold a path
 PATHS = (("target_system", "crystal_structure"), ("dft", "pseudo_dir"), ("dft", "pseudopotential_table"))
 
 
@@ -46,6 +47,11 @@ def load_expanded(path: Path | str, *, labels: bool = True) -> tuple[Config, dic
         return expand(raw, labels=labels)
     except WrongValue as error:
         raise located.error(error.message, error.path, key=error.key) from error
+
+
+def render_input(path: Path | str) -> str:
+    """The config.yaml of an input file. Raises InputError for all that keeps a campaign from starting."""
+    return render_config_yaml(*load_expanded(path))
 
 
 def load_config(path: Path | str, *, labels: bool = False) -> Config:

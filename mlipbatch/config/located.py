@@ -7,7 +7,7 @@ true and false. Scalars follow YAML 1.2 (`1e-3` is a number; `No` is nobelium, n
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ import yaml
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.config.text import dotted, shown
+from mlipbatch.config.yaml_text import BOOL, FLOAT, INTEGER, LIST, MAP, MERGE, NULL, TEXT, compose, decode, read_bytes
 
-MAX_BYTES = 256 * 1024
 MAX_VALUES = 20_000  # aliases of aliases grow without end; a real file has some hundred values
 MAX_DEPTH = 20
 
@@ -50,38 +50,15 @@ class Located:
         return InputError(message, file=self.file, line=line, column=column)
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that resolves scalars as YAML 1.2 does."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  filled below
-
-
-_INTEGER, _FLOAT, _BOOL, _NULL, _MERGE, _TEXT, _LIST, _MAP = (
-    f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null", "merge", "str", "seq", "map")
-)
-for _tag, _pattern, _first in (
-    (_BOOL, r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    (_INTEGER, r"[-+]?[0-9]+", "-+0123456789"),
-    (
-        _FLOAT,
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        "-+0123456789.",
-    ),
-    (_NULL, r"~|null|Null|NULL|", ("~", "n", "N", "")),
-    (_MERGE, r"<<", "<"),
-):
-    _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
-
-
 def read_yaml(path: Path) -> Located:
     """Read and locate `path`; raises InputError for whatever is not one small YAML mapping."""
-    return parse_yaml(_read_bytes(path), str(path))
+    return parse_yaml(read_bytes(path), str(path))
 
 
 def parse_yaml(content: bytes, file: str) -> Located:
     """Locate the bytes of a file; `file` is its name in error sentences."""
-    text = _decode(content, file)
-    node = _compose(text, file)
+    text = decode(content, file)
+    node = compose(text, file)
     if not isinstance(node, yaml.MappingNode):
         wrong = "it is empty" if node is None else "it is a list or a single value"
         raise InputError(
@@ -90,101 +67,6 @@ def parse_yaml(content: bytes, file: str) -> Located:
     located = Located(file)
     located.data = _Converter(located).convert(node, ())
     return located
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        if path.is_dir():
-            raise InputError("is a folder: name the YAML file in it", file=str(path))
-        with path.open("rb") as handle:
-            content = handle.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from error
-    except ValueError as error:  # a NUL byte in the name
-        raise InputError(f"cannot be read: {error}", file=shown(str(path))) from error
-    if len(content) > MAX_BYTES:
-        raise InputError(
-            f"is larger than {MAX_BYTES // 1024} kB: that is not an input file (these have a few kB)", file=str(path)
-        )
-    return content
-
-
-def _decode(content: bytes, file: str) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError("is encoded as UTF-16: save it as UTF-8", file=file, line=1, column=1)
-    if b"\0" in content:
-        line, column = _place_of(content[: content.index(b"\0")].decode("latin-1"))
-        raise InputError(
-            "holds a NUL byte: it is a binary file or UTF-16; save it as UTF-8 text",
-            file=file,
-            line=line,
-            column=column,
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line, column = _place_of(content[: error.start].decode("utf-8-sig", errors="replace"))
-        byte = content[error.start]
-        raise InputError(
-            f"byte 0x{byte:02x} is not UTF-8 (Latin-1 perhaps): save the file as UTF-8",
-            file=file,
-            line=line,
-            column=column,
-        ) from error
-
-
-def _place_of(before: str) -> Place:
-    lines = re.split(r"\r\n|\r|\n", before)
-    return len(lines), len(lines[-1]) + 1
-
-
-# what PyYAML says -> what a scientist wants to read; the first that matches
-_SENTENCES = (
-    (r"found character '\\t'", "a tab stands here: YAML is indented with spaces only"),
-    (r"expected a single document", "a second YAML document begins here (`---`): one file holds one input"),
-    (r"found undefined alias", "this alias (*name) has no anchor (&name); text that begins with * needs quotes"),
-    (r"found duplicate anchor", "this anchor (&name) stands twice in the file"),
-    (r"mapping values are not allowed here", "a `:` too many here, or wrong indentation: one `key: value` a line"),
-    (r"could not find expected ':'", "a `:` is missing after a key: write `key: value`"),
-    (r"expected ',' or ']'", "a `,` or the closing `]` of a list is missing"),
-    (r"expected ',' or '\}'", "a `,` or the closing `}` is missing"),
-    (r"expected <block end>", "wrong indentation: keys of one section begin in the same column"),
-    (r"unexpected end of stream", "a quote is opened and never closed"),
-    (r"found unexpected ':'", "a `:` too many: text with a colon needs quotes"),
-    (r"cannot start any token", "this character cannot begin a value: put the text in quotes"),
-)
-
-
-def _compose(text: str, file: str) -> yaml.Node | None:
-    loader = None
-    try:
-        loader = _Loader(text)
-        return loader.get_single_node()
-    except yaml.reader.ReaderError as error:
-        line, column = _place_of(text[: error.position])
-        raise InputError(
-            f"character {error.character!r} does not belong in a text file: remove it",
-            file=file,
-            line=line,
-            column=column,
-        ) from error
-    except yaml.MarkedYAMLError as error:
-        raise _syntax_error(error, file) from error
-    except RecursionError as error:
-        raise InputError(f"is nested more than {MAX_DEPTH} deep: that is not an input file", file=file) from error
-    except (ValueError, OverflowError) as error:  # "\UFFFFFFFF"
-        raise InputError("holds an escape that names no character: write the character itself", file=file) from error
-    finally:
-        if loader is not None:
-            loader.dispose()
-
-
-def _syntax_error(error: yaml.MarkedYAMLError, file: str) -> InputError:
-    said = " ".join(part for part in (error.problem, error.context) if part)
-    sentence = next((ours for pattern, ours in _SENTENCES if re.search(pattern, said)), f"is not YAML: {said}")
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-    return InputError(sentence, file=file, line=line, column=column)
 
 
 class _Converter:
@@ -201,9 +83,9 @@ class _Converter:
             raise self.located.error(
                 "holds too many values, or aliases that refer to themselves: write the values out", path[:2]
             )
-        if isinstance(node, yaml.MappingNode) and node.tag == _MAP:
+        if isinstance(node, yaml.MappingNode) and node.tag == MAP:
             return self.mapping(node, path)
-        if isinstance(node, yaml.SequenceNode) and node.tag == _LIST:
+        if isinstance(node, yaml.SequenceNode) and node.tag == LIST:
             return [self.convert(item, (*path, index)) for index, item in enumerate(node.value)]
         return self.scalar(node, path)
 
@@ -224,11 +106,11 @@ class _Converter:
 
     def key(self, node: yaml.Node) -> str:
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
-        if node.tag == _MERGE:
+        if node.tag == MERGE:
             message = "merge keys (<<) are not read here: write the values out"
         elif not isinstance(node, yaml.ScalarNode):
             message = "a key must be plain text, not a list or a section"
-        elif node.tag not in (_TEXT, _INTEGER, _FLOAT, _BOOL, _NULL) or not _is_text(node.value):
+        elif node.tag not in (TEXT, INTEGER, FLOAT, BOOL, NULL) or not _is_text(node.value):
             message = "a key must be plain text"
         else:
             return str(node.value)
@@ -278,4 +160,10 @@ def _bool(value: str) -> bool:
     return value.lower() == "true"
 
 
-_SCALARS = {_TEXT: _text, _INTEGER: _int, _FLOAT: _float, _BOOL: _bool, _NULL: lambda _: None}
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    TEXT: _text,
+    INTEGER: _int,
+    FLOAT: _float,
+    BOOL: _bool,
+    NULL: lambda _: None,
+}

@@ -133,7 +133,7 @@ class DFTConfig(Model):
 
 
 class LossWeights(Model):
-    """Weights of the squared errors in the fit (SPEC 6); units in docs: total energies eV, force components eV/A, stress times volume eV."""
+    """Weights of squared errors in the fit (SPEC 6): total energies and stress times volume in eV, force components in eV/A."""
 
     energy: float = quantity("", "weight of energies", ge=0)
     force: float = quantity("", "weight of force components", ge=0)

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from mlipbatch.config.errors import InputError
 from mlipbatch.config.located import read_yaml
 from mlipbatch.config.model import Model, quantity
-from mlipbatch.config.site import pseudopotential_folders
+from mlipbatch.config.resources import resource
 from mlipbatch.config.text import did_you_mean, shown
 
 DEFAULT = "sssp-efficiency"
@@ -48,10 +48,17 @@ class _TableFile(Model):
     elements: dict[str, Entry]
 
 
+def folders() -> list[Path]:
+    """Where tables are looked for, in this order: the user's own data folder, then what comes with mlipbatch."""
+    from platformdirs import user_data_path
+
+    return [user_data_path("mlipbatch") / "pseudopotentials", resource("site_configs", "pseudopotentials")]
+
+
 def available() -> dict[str, Path]:
-    """Tables by name, the user's before those that come with mlipbatch; SSSP's JSON files count as sssp-efficiency and -precision."""
+    """Tables by name, the user's own first; SSSP's JSON files count as sssp-efficiency and sssp-precision."""
     found: dict[str, Path] = {}
-    for folder in pseudopotential_folders():
+    for folder in folders():
         for path in sorted(folder.glob("*.yaml")):
             found.setdefault(path.stem, path)
         for path in sorted(folder.rglob("SSSP*.json"), reverse=True):  # the newest release first
@@ -68,7 +75,8 @@ def load_table(name: str) -> Table:
     if not path.is_file():
         known = ", ".join(sorted(tables)) or "none"
         raise InputError(
-            f"there is no table of pseudopotentials {shown(name)}{did_you_mean(name, tables)}; known here: {known}, or write a path"
+            f"there is no table of pseudopotentials {shown(name)}{did_you_mean(name, tables)}; "
+            f"known here: {known}; or write a path"
         )
     return _read_sssp(path) if path.suffix == ".json" else _read_own(path)
 
@@ -85,7 +93,8 @@ def _read_own(path: Path) -> Table:
     folder = next((place for place in places if place.is_dir()), None)
     if folder is None:
         raise InputError(
-            f"the files of table {path.stem!r} are not on this machine (looked in {', '.join(map(str, places))}): {content.source}"
+            f"the files of table {path.stem!r} are not on this machine "
+            f"(looked in {', '.join(map(str, places))}): {content.source}"
         )
     return Table(
         name=path.stem,

@@ -35,13 +35,15 @@ def _wrong_value(kind: str, path: Keys, value: Any, context: dict[str, Any], mes
         return WrongValue(path, f"key {dotted(path)!r} is missing: {_meaning(path)}", key=True)
     if path and path[-1] == "project_name" and kind == "string_pattern_mismatch":
         return WrongValue(path, f"key 'project_name' is {shown(value)}: {_NAME_RULE}")
-    wanted = _WANTED.get(kind, lambda _path, _value, _context: message[:1].lower() + message[1:])
-    return WrongValue(
-        path, f"key {dotted(path)!r} is {_told(value)}: {wanted(path, value, context)}{hint(path, value)}"
-    )
+    sentence = _WANTED.get(kind)
+    wanted = sentence(path, value, context) if sentence else message[:1].lower() + message[1:]
+    return WrongValue(path, f"key {dotted(path)!r} is {_told(value)}: {wanted}{hint(path, value)}")
 
 
-_NAME_RULE = "it names a folder and jobs, so write letters, digits, '.', '_' and '-' only, 64 at most, beginning with a letter or digit"
+_NAME_RULE = (
+    "it names a folder and jobs, so write letters, digits, '.', '_' and '-' only, "
+    "64 at most, beginning with a letter or digit"
+)
 
 
 def _told(value: Any) -> str:
@@ -111,7 +113,7 @@ def _limit(word: str, name: str) -> Callable[[Keys, Any, dict[str, Any]], str]:
     return lambda path, _value, context: f"it must be {word} {context[name]}{_in_unit(_field(path))}"
 
 
-def _choice(path: Keys, value: Any, context: dict[str, Any]) -> str:
+def _choice(_path: Keys, value: Any, context: dict[str, Any]) -> str:
     allowed = re.findall(r"'([^']*)'", str(context["expected"])) or [str(context["expected"])]
     guess = nearest(value, allowed) if isinstance(value, str) else None
     return f"did you mean {guess!r}?" if guess else f"write {' or '.join(allowed)}"

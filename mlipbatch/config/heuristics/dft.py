@@ -12,14 +12,6 @@ NO_TABLE = "no table of pseudopotentials is installed here (`mlipbatch plan` say
 DUAL = {"NC": 4, "US": 8, "PAW": 8}
 
 
-def command(draft: Draft) -> tuple[str, str]:
-    """pw.x, through mpirun where a job has more than one core."""
-    cores = draft["jobs.dft_cores"]
-    if cores == 1:
-        return "pw.x", "one core a job: no MPI launcher is needed"
-    return f"mpirun -n {cores} pw.x", f"{cores} MPI ranks, as jobs.dft_cores"
-
-
 def pseudopotential_table(draft: Draft) -> tuple[str, str]:
     """SSSP efficiency where it is installed."""
     if draft.table is None:
@@ -105,7 +97,9 @@ def degauss(draft: Draft) -> tuple[float, str]:
 
 
 RULES: dict[str, Rule] = {
-    "dft.command": command,
+    "dft.command": constant(
+        "pw.x", "from PATH or the modules of the site; mpirun is added where a job has several cores"
+    ),
     "dft.pseudopotential_table": pseudopotential_table,
     "dft.pseudo_dir": pseudo_dir,
     "dft.pseudopotentials": pseudopotentials,

@@ -141,7 +141,7 @@ def number(draft: Draft) -> tuple[int, str]:
         return most, f"a half of about {2 * most} candidates, of which the other half would teach little new"
     return (
         wanted,
-        f"{len(draft.elements)} element{'s' if len(draft.elements) > 1 else ''}, goal {draft.goal}: enough for a first potential, which then asks for the rest",
+        f"for {len(draft.elements)} element(s) and goal {draft.goal}; the first potential then asks for the rest",
     )
 
 
