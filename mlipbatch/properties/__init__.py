@@ -1,1 +1,1 @@
-"""What the potential is measured by."""
+"""What the potential is measured by: crystals' equations of state, its own against DFT's."""
