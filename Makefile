@@ -1,0 +1,40 @@
+# `make demo` and `make test` are all there is to set up: both install what is missing first (tools/setup.sh).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo clean-demo test check wheel docs pins
+
+PYTHON_ENV := .venv/bin/python
+DEMO_DIR ?= demo/al_mg
+ARGS ?=
+export OMP_NUM_THREADS ?= 1
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: ## install what is missing: Debian packages, .venv, .venv-pacemaker
+	@tools/setup.sh
+
+demo: setup ## from examples/al_mg/input.yaml to a potential, in DEMO_DIR (demo/al_mg); run again to resume
+	@.venv/bin/mlipbatch run examples/al_mg/input.yaml --into "$(DEMO_DIR)"
+	@$(PYTHON_ENV) tools/demo_numbers.py "$(DEMO_DIR)"
+
+clean-demo: ## remove DEMO_DIR
+	rm -rf "$(DEMO_DIR)"
+
+test: setup ## all tests with coverage; ARGS='-k cut tests/embedding' for some
+	@$(PYTHON_ENV) -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+check: setup ## ruff, mypy, import-linter
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+wheel: setup ## dist/mlipbatch-VERSION-py3-none-any.whl
+	.venv/bin/uv build --wheel -q -o dist
+
+docs: setup ## write docs/input.md anew from the models
+	$(PYTHON_ENV) tools/input_reference.py
+
+pins: setup ## write constraints.txt anew from what .venv holds
+	tools/pins.sh

@@ -1,0 +1,33 @@
+"""What `make demo` says at its end: the key numbers of reports/report.json, and where everything is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+LINES = (
+    ("labels", "{labels} ({masked_labels} with force masks), {generations} generations"),
+    ("energy RMSE, held out", "{energy_rmse_mev_per_atom:.1f} meV/atom"),
+    ("force RMSE, held out", "{force_rmse_mev_per_a:.0f} meV/A"),
+    ("lattice constant against DFT", "{lattice_constant_rel_error:+.2%}"),
+    ("bulk modulus against DFT", "{bulk_modulus_rel_error:+.1%}"),
+    ("wall time", "{wall_s:.0f} s"),
+    ("potential", "{potential}"),
+)
+
+
+def numbers(report: dict[str, Any]) -> str:
+    """The table, one line a number."""
+    return "\n".join(f"  {name:<30}{text.format_map(report)}" for name, text in LINES)
+
+
+def main(folder: Path) -> None:
+    """Print the table of a project folder."""
+    report = json.loads((folder / "reports" / "report.json").read_text())
+    print(f"\n{numbers(report)}\n  {'report':<30}{folder / 'reports' / 'report.html'}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
