@@ -3,8 +3,8 @@
 Notation: rows x_i (points) and r_j (references), both shifted by a common centre; n = |x|^2; u = 2^-53.
 The product form n_i + n_j - 2 x_i.r_j is a hundred times faster than the sum of squared differences, and wrong by up to
 slack * (n_i + n_j) (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., sec. 3.1: |error of an inner product|
-<= d u |x||r| to first order). `slack` is taken several times larger, so that it also covers the shift and the rounding of the plain
-formula itself.
+<= d u |x||r| to first order). `slack` is taken several times larger, so that it also covers the shift and the rounding of
+the plain formula itself.
 """
 
 from __future__ import annotations
