@@ -99,4 +99,4 @@ def next_attempt(rungs: Sequence[Rung], base: Parameters, attempts: Sequence[Att
     what = last.sentence or last.failure
     if not handling:
         return GiveUp(f"{what}: no change of parameters cures {last.failure}")
-    return GiveUp(f"{what}: nothing is left to try after {tried(attempts)}")
+    return GiveUp(f"{what} (attempt {last.number}): nothing is left to try after {tried(attempts)}")

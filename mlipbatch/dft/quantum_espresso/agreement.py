@@ -18,6 +18,7 @@ NONMETALS = frozenset({
     "Si", "P", "S", "Cl", "Ar", "Ge", "As", "Se", "Br", "Kr", "Te", "I", "Xe", "At", "Rn",
 })  # fmt: skip
 DENSE = 1000.0  # bohr^3 an atom: below it metal atoms make a metal and not a gas
+EMPTY = 3.0  # widths of the smearing above the Fermi energy, where a state is empty
 PRINTED = 0.06  # relative error of a threshold printed with two digits
 
 
@@ -35,10 +36,20 @@ def _bands(run: Run) -> Iterator[Finding]:
     if bands is None or electrons is None or not run.smearing:
         return
     if 2 * bands <= electrons + 1e-6:
+        yield names.TOO_FEW_BANDS, f"{bands:g} bands for {electrons:g} electrons leave none empty, which smearing needs"
+    usual = max(round(0.6 * electrons), round(0.5 * electrons) + 4)  # what pw.x takes itself, with smearing
+    filled = run.lowest_top is None or run.fermi is None or run.lowest_top < run.fermi + EMPTY * _width(run)
+    if bands < usual - 1 and filled:
         yield (
             names.TOO_FEW_BANDS,
-            f"{bands:g} bands for {electrons:g} electrons leave none empty, which smearing needs: take nbnd out of the input",
+            f"{bands:g} bands, fewer than the {usual} that pw.x takes itself, and the highest is not empty",
         )
+
+
+def _width(run: Run) -> float:
+    """Width of the smearing in eV."""
+    found = re.search(r"width \(Ry\)=\s*([\d.]+)", run.smearing or "")
+    return float(found[1]) * 13.6057 if found else 0.0
 
 
 def _fixed_occupations(run: Run, asked: Asked | None) -> Iterator[Finding]:

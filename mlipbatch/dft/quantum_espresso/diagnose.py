@@ -105,7 +105,9 @@ def _error(evidence: Evidence, _run: Run) -> Finding | None:
                 routine, message
             ), f"pw.x stopped in {routine} ({number}): {message or 'no message'}"
     if evidence.crash.strip():
-        return names.CRASHED, f"a CRASH file lies beside the output: {_one_line(evidence.crash)}"
+        return names.name_of_error(
+            "", evidence.crash
+        ), f"a CRASH file lies beside the output: {_one_line(evidence.crash)}"
     for pattern, name in STANDARD_ERROR:
         for text in (evidence.errors, evidence.output or ""):
             found = re.search(pattern, text)

@@ -35,6 +35,8 @@ WALL = re.compile(r"^\s+PWSCF\s+:.*CPU\s+(.*?)\s*WALL", re.MULTILINE)
 ERROR = re.compile(
     r"Error in routine\s+(\S+)\s*\(\s*(-?\d+)\s*\):\s*\n\s*(.*)|from\s+(\S+)\s*:\s*error\s*#\s*(-?\d+)\s*\n\s*(.*)"
 )
+ENERGIES = re.compile(r"-?\d+\.\d{4}")
+BANDS = re.compile(r"bands \(ev\):[^\S\n]*\n\s*\n((?:[-\d. ]+\n)+)")
 UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
@@ -59,6 +61,8 @@ class Run:
     wall_s: float | None = None
     job_done: bool = False
     markers: tuple[str, ...] = ()
+    fermi: float | None = None  # eV
+    lowest_top: float | None = None  # eV, highest band at the k-point where it is lowest
     band_gap: float | None = None  # eV, of fixed occupations, where pw.x prints the lowest empty level
 
 
@@ -98,6 +102,8 @@ def read_output(text: str) -> Run:
         wall_s=seconds(wall[1]) if wall else None,
         job_done="JOB DONE." in final if energy else "JOB DONE." in run,
         markers=tuple(name for name, marker in MARKERS.items() if marker in run),
+        fermi=_fermi(cycle),
+        lowest_top=_lowest_top(cycle),
         band_gap=_gap(final or cycle),
     )
 
@@ -161,6 +167,22 @@ def _stress(final: str) -> list[list[float]] | None:
         return None
     rows = [[_float(value) for value in row.split()[:3]] for row in found[1].splitlines() if row.strip()]
     return rows if len(rows) == 3 else None
+
+
+def _fermi(cycle: str) -> float | None:
+    found = re.search(rf"the Fermi energy is\s+({NUMBER}) ev", cycle)
+    return _float(found[1]) if found else None
+
+
+def _lowest_top(cycle: str) -> float | None:
+    """Bands are printed in columns of nine that may touch, four decimals each; none are printed for 100 k-points and more."""
+    end = cycle.rfind("End of self-consistent calculation")
+    tops = [
+        max(float(value) for value in values)
+        for block in BANDS.findall(cycle[max(end, 0) :])
+        if (values := ENERGIES.findall(block))
+    ]
+    return min(tops, default=None)
 
 
 def _gap(final: str) -> float | None:

@@ -1,7 +1,7 @@
 """The recovery ladder of pw.x (SPEC 5): every rung starts from the job's own parameters and changes what it says, nothing else.
 
-One thing is carried along: a diagonalisation that got past an error which the job's own one raises, as without it no other
-rung would come as far as its own cure.
+Carried along are only a diagonalisation that got past an error which the job's own one raises, as without it no other rung would
+come as far as its own cure, and what the job was given of time and memory.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 
 from mlipbatch.core.ladder import Attempt, NextAttempt, Parameters, Rung, Value, used
 from mlipbatch.dft.quantum_espresso import names
+from mlipbatch.dft.quantum_espresso.parameters import JOB_FACTORS
 
 HOTTER = 0.02  # Ry added to degauss
 CONVERGING = -0.1  # slope of log10(accuracy) a step: above it waiting mostly does not help (aiida-quantumespresso#961)
 PLAINLY = -0.2  # at this slope it converges
 MOST_REPEATS = 2  # of one rung, unchanged, when the machine and not the calculation failed
 MOST_EXTENSIONS = 3  # each doubles the wall time
+CARRIED = JOB_FACTORS | {"diagonalization"}
 DEGAUSS, DEGAUSS_BACK = "degauss", "degauss_back"
 
 SCF = frozenset({names.NOT_CONVERGED, names.CHARGE, "broyden_factorization", "dexx_is_negative"})
@@ -38,9 +40,8 @@ def _repeat(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | Non
     before = [attempt for attempt in attempts if attempt.rung == last.rung and machine_failed(attempt)]
     if not machine_failed(last) or len(before) > MOST_REPEATS:
         return None
-    return NextAttempt(
-        last.rung, last.changes, f"the same again, as {last.failure} says nothing of the input", last.restart_from
-    )
+    sentence = f"the same again: {last.failure} says nothing of the input"
+    return NextAttempt(last.rung, last.changes, sentence, last.restart_from)
 
 
 def _more_memory(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
@@ -51,38 +52,46 @@ def _more_memory(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt 
     return NextAttempt(last.rung, {**last.changes, "memory_factor": factor}, "more memory", last.restart_from)
 
 
+def _trend(attempt: Attempt) -> float:
+    """Slope of log10(accuracy) a step; 0 where it is not known."""
+    slope = attempt.facts.get("slope", 0.0)
+    return float(slope) if isinstance(slope, (int, float)) else 0.0
+
+
 def _more_time(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
     """More time for an SCF that was converging, or that had no time to show it and stopped by itself.
 
     A clean stop leaves the density of its last step to start from; a killed run leaves nothing.
     """
     last = attempts[-1]
-    trend = last.facts.get("slope")
     factor = float(last.changes.get("walltime_factor", 1)) * 2
     clean = last.failure == names.OUT_OF_WALLTIME
-    converging = isinstance(trend, float) and trend <= CONVERGING
-    if factor > 2**MOST_EXTENSIONS or not (converging or (trend is None and clean)):
+    if factor > 2**MOST_EXTENSIONS or not (_trend(last) <= CONVERGING or ("slope" not in last.facts and clean)):
         return None
-    restart = clean and int(last.facts.get("iterations") or 0) > 0  # type: ignore[arg-type]
-    changes = {**last.changes, "walltime_factor": factor}
-    if not restart:
+    changes: dict[str, Value] = {**last.changes, "walltime_factor": factor}
+    if not clean or last.facts.get("iterations") in (None, 0):
         return NextAttempt(last.rung, changes, "it was converging: more time", last.restart_from)
-    changes["startingpot"] = "file"
-    return NextAttempt(
-        last.rung, changes, f"it was converging: more time, from the density of attempt {last.number}", last.number
-    )
+    sentence = f"it was converging: more time, from the density of attempt {last.number}"
+    return NextAttempt(last.rung, {**changes, "startingpot": "file"}, sentence, last.number)
 
 
 def _more_steps(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
-    """Twice the steps, once a rung, for an SCF that was plainly converging when its steps ran out."""
+    """On from its density, once a rung, for an SCF that was plainly converging when its steps ran out."""
     last = attempts[-1]
-    trend, steps = last.facts.get("slope"), last.facts.get("iterations")
     before = [attempt for attempt in attempts if attempt.rung == last.rung and attempt.failure == last.failure]
-    if not isinstance(trend, float) or not isinstance(steps, int) or trend > PLAINLY or len(before) > 1:
+    if _trend(last) > PLAINLY or len(before) > 1:
         return None
-    return NextAttempt(
-        last.rung, {**last.changes, "electron_maxstep": 2 * steps}, "plainly converging: more steps", last.restart_from
-    )
+    sentence = f"it was plainly converging: more steps, from the density of attempt {last.number}"
+    return NextAttempt(last.rung, {**last.changes, "startingpot": "file"}, sentence, last.number)
+
+
+def _afresh(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
+    """A restart that died of an error that we do not know may have died of its density."""
+    last = attempts[-1]
+    if last.restart_from is None or last.rung == DEGAUSS_BACK:
+        return None
+    changes = {key: value for key, value in last.changes.items() if key != "startingpot"}
+    return NextAttempt(last.rung, changes, f"{last.failure} after a restart: from scratch")
 
 
 def _diagonalization(name: str) -> Callable[[Parameters, Sequence[Attempt]], NextAttempt | None]:
@@ -91,7 +100,8 @@ def _diagonalization(name: str) -> Callable[[Parameters, Sequence[Attempt]], Nex
         crashed = last.failure in names.DIAGONALIZATION or last.facts.get("signal") in CRASH_SIGNALS
         if not crashed or used(attempts, name) or base["diagonalization"] == name:
             return None
-        return NextAttempt(name, {"diagonalization": name}, f"{last.failure}: another diagonalization")
+        changes = {**_carried(attempts), "diagonalization": name}
+        return NextAttempt(name, changes, f"{last.failure}: another diagonalization")
 
     return step
 
@@ -99,19 +109,18 @@ def _diagonalization(name: str) -> Callable[[Parameters, Sequence[Attempt]], Nex
 def _scf(name: str, change: Callable[[Parameters], dict[str, Value] | None]) -> Rung:
     def step(base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
         changes = change(base)
-        if changes is None or used(attempts, name) or used(attempts, DEGAUSS_BACK):
+        last = attempts[-1]
+        slow = last.failure in OUT_OF_TIME and _trend(last) <= CONVERGING  # more time was its cure, and is used up
+        if changes is None or slow or used(attempts, name) or used(attempts, DEGAUSS_BACK):
             return None
-        return NextAttempt(
-            name, {**_diagonalization_needed(attempts), **changes}, f"{attempts[-1].failure}: {_said(changes)}"
-        )
+        return NextAttempt(name, {**_carried(attempts), **changes}, f"{last.failure}: {_said(changes)}")
 
     return Rung(name, SCF | OUT_OF_TIME, step)
 
 
-def _diagonalization_needed(attempts: Sequence[Attempt]) -> dict[str, Value]:
-    """The diagonalisation of the last rung, where an earlier attempt died in another one."""
-    last = attempts[-1].changes.get("diagonalization")
-    return {"diagonalization": last} if last is not None else {}
+def _carried(attempts: Sequence[Attempt]) -> dict[str, Value]:
+    """What a new rung keeps of the last one: its diagonalisation, where the job's own had died, and the job's time and memory."""
+    return {key: value for key, value in attempts[-1].changes.items() if key in CARRIED}
 
 
 def _said(changes: Parameters) -> str:
@@ -140,6 +149,7 @@ def _hotter(base: Parameters) -> dict[str, Value] | None:
 RUNGS = (
     Rung("more_time", OUT_OF_TIME, _more_time),
     Rung("more_memory", OUT_OF_MEMORY, _more_memory),
+    Rung("afresh", frozenset({names.CRASHED}), _afresh),
     Rung("more_steps", frozenset({names.NOT_CONVERGED}), _more_steps),
     _scf("beta0.3", _softer(0.3, 1.5)),
     _scf("beta0.1", _softer(0.1, 2.5)),
