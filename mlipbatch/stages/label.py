@@ -146,7 +146,7 @@ def _write_result(job: Job, labels: dft.Labels, last: Attempt, accepted: ladder.
         "dft_version": labels.version,
         "dft_iterations": labels.iterations,
         "dft_accuracy_ry": labels.accuracy,
-        "dft_kpoints": " ".join(str(n) for n in expectation.get("kpoints") or ()) or str(labels.kpoints),
+        "dft_kpoints": "x".join(str(n) for n in expectation.get("kpoints") or ()) or f"{labels.kpoints} points",
         "dft_wall_s": labels.wall_s if labels.wall_s is not None else 0.0,
     }
     if labels.magnetization is not None:

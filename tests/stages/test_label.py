@@ -1,0 +1,135 @@
+"""Labels through the real engine with real pw.x: won at once, won by the ladder, refused, killed, and rebuilt from the folders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from ase import Atoms
+from ase.build import bulk
+from ase.db import connect
+from ase.db.row import AtomsRow
+
+from mlipbatch.config import load_expanded, render_config_yaml
+from mlipbatch.core import frames
+from mlipbatch.engine.campaign import Campaign
+from mlipbatch.schedulers import LocalScheduler
+from mlipbatch.schedulers.local import sessions
+from mlipbatch.stages import label
+from mlipbatch.store import jobfolder
+from mlipbatch.store.durable import read_frames, write_frames
+from mlipbatch.store.project import Project, create_project
+
+from ..engine.conftest import INPUT
+
+pytestmark = pytest.mark.engines
+
+QUICK = {"ecutwfc": 12, "kpoints_spacing": 0.6, "degauss": 0.02}
+
+
+def al4(name: str = "al4") -> Atoms:
+    atoms = bulk("Al", a=4.0, cubic=True)
+    atoms.rattle(0.05, seed=1)
+    atoms.info.update({frames.NAME: name, frames.CONFIG_TYPE: "sqs_rattle_small", frames.ROOT: "al"})
+    return atoms
+
+
+class Factory:
+    """A project whose only work is to label some structures."""
+
+    def __init__(self, folder: Path, structures: list[Atoms], **dft: object) -> None:
+        source = folder / "input.yaml"
+        raw = yaml.safe_load(INPUT)
+        raw["dft"] |= {**QUICK, **dft}
+        source.write_text(yaml.safe_dump(raw))
+        config, reasons = load_expanded(source)
+        self.project, _ = create_project(folder / "p", source.read_bytes(), render_config_yaml(config, reasons))
+        write_frames(self.project.candidates(0, "selected"), structures)
+        self.campaign = self.start()
+
+    def start(self) -> Campaign:
+        project, scheduler = self.project, LocalScheduler(2, self.project.id)
+        self.campaign = Campaign(
+            project, scheduler, 2, wanted=lambda p, c, e: [s for s in label.expected(p, c, 0) if s.id not in e]
+        )
+        return self.campaign
+
+    def run(self, limit_s: float = 60.0) -> dict[str, str]:
+        end = time.monotonic() + limit_s
+        while not self.campaign.finished:
+            assert time.monotonic() < end, self.campaign.index.counts()
+            if not self.campaign.tick():
+                time.sleep(0.05)
+        return {f.name: jobfolder.look(f).state.value for f in jobfolder.walk(self.project.jobs)}
+
+    def folder(self, name: str) -> Path:
+        return self.project.jobs / "gen000/scf" / name
+
+    def rows(self) -> list[AtomsRow]:
+        return list(connect(self.project.data / "mlip.db").select())
+
+
+@pytest.fixture
+def made() -> Iterator[list[Factory]]:
+    factories: list[Factory] = []
+    yield factories
+    for factory in factories:
+        for session in sessions(factory.project.id):
+            factory.campaign.hands.scheduler.cancel(session.id)
+
+
+def test_labels_reach_the_database_and_it_can_be_rebuilt(tmp_path: Path, made: list[Factory]) -> None:
+    boxed = al4("boxed")
+    boxed.set_array(frames.FORCE_MASK, np.array([1.0, 1.0, 0.0, 0.0]))
+    boxed.info[frames.GAMMA_MAX] = 3.5
+    close = al4("close")
+    close.positions[1] = close.positions[0] + [0.3, 0, 0]
+    made.append(factory := Factory(tmp_path, [al4(), boxed, close]))
+    assert factory.run() == {"al4": "DONE", "boxed": "DONE", "close": "FAILED"}
+    assert "0.300 A apart" in (factory.folder("close") / "FAILED").read_text()
+    assert not (factory.folder("close") / "attempt-1").exists()  # it never reached pw.x
+
+    rows = {row.name: row for row in factory.rows()}
+    result = read_frames(factory.folder("al4") / label.RESULT)[0]
+    assert rows["al4"].energy == pytest.approx(result.info[frames.REF_ENERGY], abs=1e-10)
+    assert np.allclose(rows["al4"].forces, result.arrays[frames.REF_FORCES])
+    assert np.allclose(rows["al4"].stress, result.info[frames.REF_STRESS])
+    assert (rows["al4"].attempts, rows["al4"].rung, rows["boxed"].uncertainty_gamma) == (1, "first", 3.5)
+    assert rows["boxed"].data.force_mask.tolist() == [1, 1, 0, 0]
+    assert not list(factory.folder("al4").glob("attempt-*/out/*"))  # no wavefunctions, no density
+
+    uuids = {row.uuid for row in rows.values()}
+    (factory.project.data / "mlip.db").unlink()
+    factory.start()
+    factory.run()
+    assert {row.uuid for row in factory.rows()} == uuids
+
+
+def test_an_scf_that_ran_out_of_steps_is_tried_again_and_gives_the_same_energy(
+    tmp_path: Path, made: list[Factory]
+) -> None:
+    (tmp_path / "short").mkdir()
+    (tmp_path / "long").mkdir()
+    made.append(short := Factory(tmp_path / "short", [al4()], electron_maxstep=5, conv_thr=1e-10))
+    made.append(long := Factory(tmp_path / "long", [al4()], conv_thr=1e-10))
+    assert short.run() == long.run() == {"al4": "DONE"}
+    assert (short.rows()[0].attempts, long.rows()[0].attempts) == (2, 1)
+    assert short.rows()[0].energy == pytest.approx(long.rows()[0].energy, abs=1e-6)
+    assert "did not converge in 5 steps" in (short.folder("al4") / "history.log").read_text()
+    first = jobfolder.read_record(short.folder("al4") / "attempt-1" / "verdict.yaml")
+    assert (first["decision"], first["name"]) == ("again", "electronic_convergence_not_reached")
+
+
+def test_a_label_job_that_was_killed_runs_again_unchanged(tmp_path: Path, made: list[Factory]) -> None:
+    made.append(factory := Factory(tmp_path, [al4()], kpoints_spacing=0.2, ecutwfc=25))
+    while not sessions(factory.project.id):
+        factory.campaign.tick()
+    factory.campaign.hands.scheduler.cancel(sessions(factory.project.id)[0].id)
+    assert factory.run() == {"al4": "DONE"}
+    attempts = sorted(factory.folder("al4").glob("attempt-*"))
+    assert len(attempts) == 2
+    assert (attempts[0] / "pw.in").read_text() == (attempts[1] / "pw.in").read_text()
