@@ -125,7 +125,7 @@ def test_an_scf_that_ran_out_of_steps_is_tried_again_and_gives_the_same_energy(
 
 
 def test_a_label_job_that_was_killed_runs_again_unchanged(tmp_path: Path, made: list[Factory]) -> None:
-    made.append(factory := Factory(tmp_path, [al4()], kpoints_spacing=0.2, ecutwfc=25))
+    made.append(factory := Factory(tmp_path, [al4()], kpoints_spacing=0.35, ecutwfc=16))
     while not sessions(factory.project.id):
         factory.campaign.tick()
     factory.campaign.hands.scheduler.cancel(sessions(factory.project.id)[0].id)

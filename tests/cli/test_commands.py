@@ -1,0 +1,96 @@
+"""Sessions of a person with a project: submit, look, ask why, cancel, retry."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mlipbatch.config.errors import InputError
+from mlipbatch.store import jobfolder
+
+from ..engine.conftest import INPUT, Session, bash, project, session
+
+__all__ = ["project", "session"]
+
+
+def mb(*words: str) -> str:
+    """Run a command in this process; its stdout. Errors come through as exceptions."""
+    app = typer.Typer()
+    for name in ("submit", "status", "ls", "show", "why", "retry", "cancel"):
+        app.command(name)(getattr(importlib.import_module(f"mlipbatch.cli.{name}"), name))
+    outcome = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert outcome.exit_code == 0, outcome.output
+    return outcome.stdout
+
+
+@pytest.fixture(autouse=True)
+def own_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+
+
+def test_submit_makes_a_project_whose_first_job_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("input.yaml").write_text(INPUT)
+    mb("submit", "input.yaml", "--dry-run")
+    assert not Path("tiny").exists()
+    assert mb("submit", "input.yaml") == f"{tmp_path}/tiny\n"
+    assert (Path("tiny/input.yaml").read_text(), Path("tiny/config.yaml").exists()) == (INPUT, True)
+    assert mb("ls", "tiny").split()[:3] == ["PENDING", "0", "gen000/generate/candidates"]
+    assert "no daemon serves this project" in mb("why", "tiny/jobs/gen000/generate/candidates")
+    seen = json.loads(mb("status", "tiny", "--json"))
+    assert (seen["states"]["PENDING"], seen["served"], seen["finished"]) == (1, False, False)
+    assert json.loads(mb("status", "--json"))["project"] == "tiny"  # found in the user's list
+    assert mb("submit", "input.yaml") == f"{tmp_path}/tiny\n"  # again: the same project
+
+
+def test_a_failed_job_says_why_and_retry_puts_it_back(session: Session) -> None:
+    session.add(bash("bad", "echo the disk is on fire; exit 2"), bash("good", "true"))
+    session.finish()
+    folder = str(session.folder("bad"))
+    assert "exit code 2: the disk is on fire" in mb("why", folder)
+    assert "attempt-1" in mb("show", folder)
+    rows = json.loads(mb("ls", str(session.project.root), "--state", "failed", "--json"))
+    assert [row["id"] for row in rows] == ["gen000/generate/bad"]
+    assert mb("retry", folder, "--dry-run") == "gen000/generate/bad\n"
+    assert session.states()["bad"] == "FAILED"
+    assert mb("retry", str(session.project.jobs)) == "gen000/generate/bad\n"
+    assert session.states() == {"bad": "PENDING", "good": "DONE"}
+    with pytest.raises(InputError, match="nothing to retry"):
+        mb("retry", folder)
+
+
+def test_cancel_ends_a_running_job(session: Session) -> None:
+    session.add(bash("slow", "sleep 300"))
+    session.until(lambda: session.states() == {"slow": "RUNNING"})
+    assert mb("cancel", str(session.folder("slow"))) == "gen000/generate/slow\n"
+    assert session.states() == {"slow": "FAILED"}
+    assert "cancelled by the user" in mb("why", str(session.folder("slow")))
+
+
+def test_hold_is_seen(session: Session) -> None:
+    session.add(bash("held", "true"))
+    (session.folder("held") / jobfolder.HOLD).touch()
+    assert "remove" in mb("why", str(session.folder("held")))
+    assert "held" in mb("ls", str(session.project.root))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["ls", "--state", "BROKEN"], "--state 'BROKEN' is none of PENDING"),
+        (["show", "gen000/scf/nothing"], "is no job folder"),
+        (["why", "."], "is no job folder"),
+        (["cancel", "gen009"], "is no job folder"),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    session: Session, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(session.project.root)
+    with pytest.raises(InputError, match=sentence.replace("(", r"\(")):
+        mb(*words)
