@@ -1,0 +1,67 @@
+"""The closed-form step: all rows of a training set, cross-validation, and the coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlipbatch.config.model import LossWeights
+from mlipbatch.core.split import folds_by_root
+from mlipbatch.training.basis import roughness
+from mlipbatch.training.design import Projector
+from mlipbatch.training.equations import Fold, Folds, add_label, new_fold
+from mlipbatch.training.labels import Label
+from mlipbatch.training.progress import Progress, Say
+from mlipbatch.training.ridge import Choice, Ridge, choose
+from mlipbatch.training.zbl import Array, Prediction
+
+FOLDS = 5
+Data = Sequence[tuple[Label, Prediction]]  # labels, each with what is subtracted from it: references and ZBL
+
+
+@dataclass
+class LinearFit:
+    """A basis with the equations of its training data."""
+
+    basis: Any  # pyace.ACEBBasisSet
+    folds: Folds
+    choice: Choice
+    configured: LossWeights
+
+    def potential(self, without: Fold | None = None) -> Any:
+        """A pyace basis set with the solution on all data, or on all but one fold."""
+        parts = self.folds.all() if without is None else self.folds.without(without)
+        ridge = Ridge(parts, self.choice.weights(self.configured), roughness(self.basis))
+        return with_coefficients(self.basis, ridge.solve(self.choice.strength))
+
+
+def fit_linear(basis: Any, data: Data, fold_of: Sequence[int | None], weights: LossWeights, say: Say) -> LinearFit:
+    """Rows of all `data` in `basis`, and the ridge strength and energy weight that cross-validation chooses."""
+    projector = Projector(basis)
+    functions = projector.n_functions
+    held_out: dict[int, Fold] = {
+        fold: new_fold(functions) for fold in sorted({fold for fold in fold_of if fold is not None})
+    }
+    folds = Folds(list(held_out.values()), new_fold(functions))
+    progress = Progress("basis functions of structure", len(data), say)
+    for count, ((label, offset), fold) in enumerate(zip(data, fold_of, strict=True), start=1):
+        rows = projector.rows(label.atoms, virial=label.virial is not None)
+        add_label(folds.always if fold is None else held_out[fold], label, rows, offset)
+        progress(count)
+    return LinearFit(basis, folds, choose(folds, weights, roughness(basis)), weights)
+
+
+def assign_folds(labels: Sequence[Label], seed: int) -> list[int | None]:
+    """Fold of every label by its root; None for what is always trained on, and for all of them where there is one root only."""
+    folds = folds_by_root([label.atoms for label in labels], FOLDS, seed)
+    return folds if len(set(folds) - {None}) > 1 else [None] * len(folds)
+
+
+def with_coefficients(basis: Any, coefficients: Array) -> Any:
+    """A copy of `basis` with other linear coefficients."""
+    from pyace import ACEBBasisSet
+
+    copy = ACEBBasisSet(basis.to_BBasisConfiguration())
+    copy.basis_coeffs = coefficients
+    return copy
