@@ -34,6 +34,7 @@ MLIP_FORCES = "mlip_forces"  # Atoms.arrays [n_atoms, 3] eV/A, by the potential
 CENTER = "center"  # index of the uncertain atom in the box
 CORE_RADIUS = "core_radius"  # A, r_c as used
 BUFFER = "buffer"  # A, delta as used
+SEAM = "seam_mismatch"  # neighbours an atom has more or fewer than in its frame, mean of absolute values
 GAMMA_BOX = "gamma_box"  # Atoms.arrays [n_atoms]: the grade in the box itself, after its buffer was relaxed
 
 # config_types with a part of their own to play
