@@ -60,7 +60,7 @@ def parse_yaml(content: bytes, file: str) -> Located:
     text = decode(content, file)
     node = compose(text, file)
     if not isinstance(node, yaml.MappingNode):
-        wrong = "it is empty" if node is None else "it is a list or a single value"
+        wrong = "is empty" if node is None else "is a list or a single value"
         raise InputError(
             f"{wrong}: an input file has keys and values, such as `project_name: FeNi`", file=file, line=1, column=1
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from mlipbatch.config.text import shown
 from mlipbatch.config.wrong import WrongValue
 
 STRUCTURE = ("target_system", "crystal_structure")
@@ -29,18 +31,14 @@ def read_structure(path: str) -> Any:
     import ase.io
     from ase.io.formats import UnknownFileTypeError
 
+    told = f"key 'target_system.crystal_structure' is {shown(Path(path).name)}"
     try:
         atoms = ase.io.read(path)
     except (UnknownFileTypeError, *READ_ERRORS) as error:
-        message = (
-            f"key 'target_system.crystal_structure' is {path!r}: ASE cannot read it ({type(error).__name__}: {error})"
-        )
-        raise WrongValue(STRUCTURE, " ".join(message.split())) from error
+        why = " ".join(f"{type(error).__name__} {error}".split())
+        raise WrongValue(STRUCTURE, f"{told}: ASE cannot read it ({why})") from error
     if len(atoms) == 0 or abs(atoms.cell.volume) < 1:
-        raise WrongValue(
-            STRUCTURE,
-            f"key 'target_system.crystal_structure' is {path!r}: the structure needs a periodic cell with atoms in it",
-        )
+        raise WrongValue(STRUCTURE, f"{told}: the structure needs a periodic cell with atoms in it")
     return atoms
 
 

@@ -110,7 +110,7 @@ def _whole(path: Keys, _value: Any, _context: dict[str, Any]) -> str:
 
 
 def _limit(word: str, name: str) -> Callable[[Keys, Any, dict[str, Any]], str]:
-    return lambda path, _value, context: f"it must be {word} {context[name]}{_in_unit(_field(path))}"
+    return lambda path, _value, context: f"it must be {word} {context[name]:g}{_in_unit(_field(path))}"
 
 
 def _choice(_path: Keys, value: Any, context: dict[str, Any]) -> str:
@@ -122,7 +122,7 @@ def _choice(_path: Keys, value: Any, context: dict[str, Any]) -> str:
 def _length(word: str) -> Callable[[Keys, Any, dict[str, Any]], str]:
     def sentence(path: Keys, _value: Any, context: dict[str, Any]) -> str:
         bound = context.get("min_length", context.get("max_length"))
-        return f"write {word} {bound} values ({_meaning(path)})"
+        return f"write {bound} {word} ({_meaning(path)})"
 
     return sentence
 
@@ -149,7 +149,7 @@ _WANTED: dict[str, Callable[[Keys, Any, dict[str, Any]], str]] = {
     "literal_error": _choice, "enum": _choice,
     "greater_than": _limit("greater than", "gt"), "greater_than_equal": _limit("at least", "ge"),
     "less_than": _limit("less than", "lt"), "less_than_equal": _limit("at most", "le"),
-    "too_short": _length("at least"), "too_long": _length("at most"),
+    "too_short": _length("or more"), "too_long": _length("and no more"),
 }  # fmt: skip
 
 

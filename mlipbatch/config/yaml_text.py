@@ -80,20 +80,19 @@ def _at(before: str, message: str, file: str) -> InputError:
     return InputError(message, file=file, line=len(lines), column=len(lines[-1]) + 1)
 
 
-# what PyYAML says -> what a scientist wants to read; the first that matches
+# what PyYAML says -> what a scientist wants to read, and whether the place where it began tells more; the first that matches
 _SENTENCES = (
-    (r"found character '\\t'", "a tab stands here: YAML is indented with spaces only"),
-    (r"expected a single document", "a second YAML document begins here (`---`): one file holds one input"),
-    (r"found undefined alias", "this alias (*name) has no anchor (&name); text that begins with * needs quotes"),
-    (r"found duplicate anchor", "this anchor (&name) stands twice in the file"),
-    (r"mapping values are not allowed here", "a `:` too many here, or wrong indentation: one `key: value` a line"),
-    (r"could not find expected ':'", "a `:` is missing after a key: write `key: value`"),
-    (r"expected ',' or ']'", "a `,` or the closing `]` of a list is missing"),
-    (r"expected ',' or '\}'", "a `,` or the closing `}` is missing"),
-    (r"expected <block end>", "wrong indentation: keys of one section begin in the same column"),
-    (r"unexpected end of stream", "a quote is opened and never closed"),
-    (r"found unexpected ':'", "a `:` too many: text with a colon needs quotes"),
-    (r"cannot start any token", "this character cannot begin a value: put the text in quotes"),
+    (r"found character '\\t'", "a tab stands here: YAML is indented with spaces only", False),
+    (r"expected a single document", "a second YAML document begins here (`---`): one file holds one input", False),
+    (r"found undefined alias", "this alias (*name) has no anchor (&name): text that begins with * needs quotes", False),
+    (r"found duplicate anchor", "this anchor (&name) stands twice in the file: remove one", False),
+    (r"mapping values are not allowed", "a `:` too many here, or wrong indentation: one `key: value` a line", False),
+    (r"could not find expected ':'", "a `:` is missing after a key: write `key: value`", False),
+    (r"expected ',' or ']'", "the list that begins here lacks a `,` or its closing `]`", True),
+    (r"expected ',' or '\}'", "the braces that open here lack a `,` or their closing `}`", True),
+    (r"expected <block end>", "wrong indentation: keys of one section begin in the same column", False),
+    (r"quoted scalar", "the quote that opens here is never closed, or holds what no quote may", True),
+    (r"cannot start any token", "this character cannot begin a value: put the text in quotes", False),
 )
 
 
@@ -112,7 +111,8 @@ def compose(text: str, file: str) -> yaml.Node | None:
     except RecursionError as error:
         raise InputError("is nested far too deeply: an input file has sections and values", file=file) from error
     except (ValueError, OverflowError) as error:  # "\UFFFFFFFF"
-        raise InputError("holds an escape that names no character: write the character itself", file=file) from error
+        line = loader.line + 1 if loader is not None else None
+        raise InputError("an escape names no character: write the character itself", file=file, line=line) from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -120,7 +120,8 @@ def compose(text: str, file: str) -> yaml.Node | None:
 
 def _syntax_error(error: yaml.MarkedYAMLError, file: str) -> InputError:
     said = " ".join(part for part in (error.problem, error.context) if part)
-    sentence = next((ours for pattern, ours in _SENTENCES if re.search(pattern, said)), f"is not YAML: {said}")
-    mark = error.problem_mark or error.context_mark
+    table = ((ours, begin) for pattern, ours, begin in _SENTENCES if re.search(pattern, said))
+    sentence, from_begin = next(table, (f"is not YAML: {said}", False))
+    mark = (error.context_mark if from_begin else None) or error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
     return InputError(sentence, file=file, line=line, column=column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ from mlipbatch.config.heuristics.draft import Draft, Rule, constant
 from mlipbatch.config.structure_file import volume_of_file
 
 STEP = 0.1  # to the neighbouring compositions: Fe70Ni30 also gets Fe60Ni40 and Fe80Ni20
+PAIRWISE = 3  # elements
 TOLERANCE = 1e-9
 
 
@@ -67,28 +69,38 @@ def sqs_sizes(draft: Draft) -> tuple[list[int], str]:
 
 
 def neighbours(composition: dict[str, float], step: float = STEP) -> list[dict[str, float]]:
-    """The composition itself, and `step` moved from one element to another (for each pair; at most what there is to move)."""
+    """The composition itself and its neighbours: `step` moved from one element to another, at most what there is to move.
+
+    Up to `PAIRWISE` elements that is done for each pair; with more, each element in turn gains or loses, shared by all others.
+    """
+    moves = _pairs if len(composition) <= PAIRWISE else _each_against_all
     found = [dict(composition)]
+    for new in moves(composition, step):
+        rounded = {symbol: round(share, 6) for symbol, share in new.items() if share > TOLERANCE}
+        if rounded not in found:
+            found.append(rounded)
+    return found
+
+
+def _pairs(composition: dict[str, float], step: float) -> Iterator[dict[str, float]]:
     for source, there in composition.items():
         moved = min(step, there)
         for target, here in composition.items():
-            if source == target or moved < TOLERANCE:
-                continue
-            new = {**composition, source: there - moved, target: here + moved}
-            rounded = {symbol: round(share, 6) for symbol, share in new.items() if share > TOLERANCE}
-            if rounded not in found:
-                found.append(rounded)
-    return found
+            if source != target:
+                yield {**composition, source: there - moved, target: here + moved}
+
+
+def _each_against_all(composition: dict[str, float], step: float) -> Iterator[dict[str, float]]:
+    for element, share in composition.items():
+        for new in (max(0.0, share - step), min(1.0, share + step)):
+            scale = (1 - new) / (1 - share)
+            yield {symbol: new if symbol == element else other * scale for symbol, other in composition.items()}
 
 
 def compositions(draft: Draft) -> tuple[list[dict[str, float]], str]:
     """Target and neighbours; the pure elements too where a whole phase diagram is asked for."""
     found = neighbours(draft.composition)
-    reason = (
-        "the target"
-        if len(found) == 1
-        else f"the target and its neighbours: {STEP:g} moved from each element to each other"
-    )
+    reason = "the target" if len(found) == 1 else f"the target and its neighbours, {STEP:g} moved between elements"
     if draft.goal == "phase_diagram":
         found += [pure for pure in ({symbol: 1.0} for symbol in draft.elements) if pure not in found]
         reason += ", and the pure elements, between which the diagram lies"
@@ -104,8 +116,8 @@ def sqs_per_composition(draft: Draft) -> tuple[int, str]:
 
 def candidates(draft: Draft) -> int:
     """Roughly how many structures `generate` will make."""
-    distortions = ("volume_strains", "shear_strains", "rattle_small", "rattle_large")
-    variants = 1 + sum(len(draft[f"generation.{name}"]) for name in distortions)
+    distortions = ("volume_strains", "shear_strains", "shear_strains", "rattle_small", "rattle_large")
+    variants = 3 + sum(len(draft[f"generation.{name}"]) for name in distortions)  # the cell itself, and two mixtures
     cells = sum(
         1 if len(composition) == 1 else draft["generation.sqs_per_composition"]
         for composition in draft["generation.compositions"]
