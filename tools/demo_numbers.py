@@ -7,20 +7,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LINES = (
-    ("labels", "{labels} ({masked_labels} with force masks), {generations} generations"),
-    ("energy RMSE, held out", "{energy_rmse_mev_per_atom:.1f} meV/atom"),
-    ("force RMSE, held out", "{force_rmse_mev_per_a:.0f} meV/A"),
-    ("lattice constant against DFT", "{lattice_constant_rel_error:+.2%}"),
-    ("bulk modulus against DFT", "{bulk_modulus_rel_error:+.1%}"),
-    ("wall time", "{wall_s:.0f} s"),
-    ("potential", "{potential}"),
+ROWS = (  # what, key of report.json, how it is written
+    ("labels", "labels", "{}"),
+    ("labels with force masks", "masked_labels", "{}"),
+    ("generations", "generations", "{}"),
+    ("energy RMSE, held out", "energy_rmse_mev_per_atom", "{:.1f} meV/atom"),
+    ("force RMSE, held out", "force_rmse_mev_per_a", "{:.0f} meV/A"),
+    ("lattice constant against DFT", "lattice_constant_rel_error", "{:+.2%}"),
+    ("bulk modulus against DFT", "bulk_modulus_rel_error", "{:+.1%}"),
+    ("wall time", "wall_s", "{:.0f} s"),
+    ("potential", "potential", "{}"),
 )
 
 
 def numbers(report: dict[str, Any]) -> str:
-    """The table, one line a number."""
-    return "\n".join(f"  {name:<30}{text.format_map(report)}" for name, text in LINES)
+    """The table, one line a number; a number that could not be had is a dash."""
+    return "\n".join(f"  {what:<30}{_written(report.get(key), text)}" for what, key, text in ROWS)
+
+
+def _written(value: Any, text: str) -> str:
+    return "-" if value is None else text.format(value)
 
 
 def main(folder: Path) -> None:

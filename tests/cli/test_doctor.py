@@ -118,8 +118,8 @@ def test_a_missing_and_a_broken_package(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_an_optional_package_is_asked_for_by_its_own_name() -> None:
-    absent = packages.look(packages.Package("no_such_engine", "plotly", "plots", necessary=False), deep=False)
-    assert absent.remedy.endswith("pip install 'plotly>=6'")
+    absent = packages.look(packages.Package("no_such_engine", "spglib", "nothing", necessary=False), deep=False)
+    assert absent.remedy.endswith("pip install 'spglib>=2.5'")
 
 
 def test_no_usable_table_of_pseudopotentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

