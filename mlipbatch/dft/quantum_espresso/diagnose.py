@@ -99,7 +99,8 @@ def _unreadable(evidence: Evidence, _run: Run) -> Finding | None:
 
 def _error(evidence: Evidence, _run: Run) -> Finding | None:
     """An `Error in routine`, wherever it stands; then what others wrote on standard error."""
-    for text in (evidence.output or "", evidence.crash, evidence.errors):
+    output = evidence.output or ""
+    for text in (output, evidence.crash, evidence.errors):
         for routine, number, message in errors(text):
             return names.name_of_error(
                 routine, message
@@ -109,7 +110,7 @@ def _error(evidence: Evidence, _run: Run) -> Finding | None:
             "", evidence.crash
         ), f"a CRASH file lies beside the output: {_one_line(evidence.crash)}"
     for pattern, name in STANDARD_ERROR:
-        for text in (evidence.errors, evidence.output or ""):
+        for text in (evidence.errors, output if START in output else ""):
             found = re.search(pattern, text)
             if found:
                 return name, f"the run was ended: {found[0]}"

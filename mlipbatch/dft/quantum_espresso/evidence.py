@@ -8,7 +8,7 @@ from pathlib import Path
 from mlipbatch.dft.quantum_espresso.asked import Asked, read_input
 from mlipbatch.dft.quantum_espresso.output import START
 
-MOST_BYTES = 64 * 2**20  # of a larger file the beginning and the end are read
+MOST_BYTES = 16 * 2**20  # of a larger file the beginning and the end are read
 HEAD_BYTES = 2 * 2**20
 INPUT_SUFFIXES = (".pwi", ".in")
 

@@ -35,6 +35,7 @@ WALL = re.compile(r"^\s+PWSCF\s+:.*CPU\s+(.*?)\s*WALL", re.MULTILINE)
 ERROR = re.compile(
     r"Error in routine\s+(\S+)\s*\(\s*(-?\d+)\s*\):\s*\n\s*(.*)|from\s+(\S+)\s*:\s*error\s*#\s*(-?\d+)\s*\n\s*(.*)"
 )
+JOB_DONE = re.compile(r"^\s+JOB DONE\.\s*\n=-{70,}=", re.MULTILINE)  # with the line that closes the file
 ENERGIES = re.compile(r"-?\d+\.\d{4}")
 BANDS = re.compile(r"bands \(ev\):[^\S\n]*\n\s*\n((?:[-\d. ]+\n)+)")
 UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
@@ -100,7 +101,7 @@ def read_output(text: str) -> Run:
         magnetization=moments.get("total"),
         absolute_magnetization=moments.get("absolute"),
         wall_s=seconds(wall[1]) if wall else None,
-        job_done="JOB DONE." in final if energy else "JOB DONE." in run,
+        job_done=JOB_DONE.search(final if energy else run) is not None,
         markers=tuple(name for name, marker in MARKERS.items() if marker in run),
         fermi=_fermi(cycle),
         lowest_top=_lowest_top(cycle),
@@ -142,6 +143,8 @@ def _header(run: str) -> dict[str, float]:
         match = re.search(pattern, run)
         if match and math.isfinite(_float(match[1])):
             found[key] = _float(match[1])
+    if "No symmetry found" in run:
+        found["symmetries"] = 1.0
     return found
 
 

@@ -1,0 +1,147 @@
+"""The input of pw.x and what surrounds it in an attempt's folder."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.io.espresso import read_espresso_in
+
+from mlipbatch.config.errors import InputError
+from mlipbatch.core.frames import CONFIG_TYPE, ISOLATED_ATOM
+from mlipbatch.core.ladder import NextAttempt
+from mlipbatch.dft import code
+from mlipbatch.dft.quantum_espresso.asked import Asked, read_input
+from mlipbatch.dft.quantum_espresso.kpoints import mesh_of_spacing
+from tests.dft.conftest import settings
+
+qe = code("quantum_espresso")
+al4 = bulk("Al", "fcc", 4.05, cubic=True)
+
+
+def asked(atoms: Atoms, step: NextAttempt | None = None, **changes: object) -> Asked:
+    prepared = qe.prepare(atoms, settings(**changes), step or NextAttempt(), cores=1, walltime=1000)
+    found = read_input(prepared.files["pw.in"])
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("atoms", "spacing", "mesh"),
+    [
+        (al4, 0.15, (11, 11, 11)),
+        (al4 * 2, 0.15, (6, 6, 6)),
+        (bulk("Si", "diamond", 5.43, cubic=True), 0.15, (8, 8, 8)),
+        (al4 * (1, 1, 3), 0.15, (11, 11, 4)),
+        (al4 * 20, 0.15, (1, 1, 1)),
+        (bulk("Al", "fcc", 4.05), 0.3, (9, 9, 9)),  # |b| = sqrt(3) 2 pi / a: a reciprocal length, not 2 pi over an edge
+        (bulk("Mg", "hcp", 3.2, 5.2), 0.3, (8, 8, 5)),
+    ],
+)
+def test_mesh_of_spacing_has_2_pi_in_it(atoms: Atoms, spacing: float, mesh: tuple[int, int, int]) -> None:
+    assert mesh_of_spacing(np.asarray(atoms.cell), spacing) == mesh
+
+
+def test_a_mesh_of_the_structures_own_and_of_the_caller() -> None:
+    scan = al4.copy()
+    scan.info["kpoints"] = "5 5 5"
+    assert asked(scan).mesh == (5, 5, 5)
+    scan.info["kpoints"] = np.array([4, 4, 2])
+    assert asked(scan).mesh == (4, 4, 2)
+    prepared = qe.prepare(scan, settings(), NextAttempt(), cores=1, walltime=100, kpoint_mesh=(3, 3, 3))
+    assert prepared.expectation["kpoints"] == [3, 3, 3]
+    scan.info["kpoints"] = "4 4"
+    with pytest.raises(InputError, match="4 4"):
+        asked(scan)
+
+
+def test_an_isolated_atom_is_done_at_gamma() -> None:
+    atom = Atoms("Al", cell=[9, 9.5, 10], pbc=True, info={CONFIG_TYPE: ISOLATED_ATOM})
+    assert asked(atom).kpoints == "gamma"
+
+
+def test_a_static_calculation_that_leaves_something_to_restart_from() -> None:
+    keywords = asked(al4).keywords
+    wanted = {
+        "calculation": "scf", "tprnfor": ".true.", "tstress": ".true.", "disk_io": "low", "outdir": "./out", "prefix": "pwscf",
+        "occupations": "smearing", "smearing": "mv", "max_seconds": "900", "mixing_beta": "0.7",
+    }  # fmt: skip
+    assert {key: keywords[key] for key in wanted} == wanted
+    assert asked(al4).number("conv_thr") == pytest.approx(4e-8)  # per atom
+    assert "scf_must_converge" not in keywords
+
+
+def test_the_structure_is_written_to_the_last_digit() -> None:
+    atoms = (al4 * (2, 1, 1)).copy()
+    atoms.symbols[[0, 3, 5]] = "Mg"
+    atoms.rattle(0.1, seed=3)
+    atoms.set_cell(atoms.cell @ np.array([[1, 0.01, 0], [0, 1.02, 0.03], [0, 0, 1]]), scale_atoms=True)
+    path_text = qe.prepare(atoms, settings(), NextAttempt(), cores=1, walltime=10).files["pw.in"]
+    read = read_espresso_in(__import__("io").StringIO(path_text))
+    assert read.get_chemical_symbols() == atoms.get_chemical_symbols()  # order kept, species mixed
+    assert np.abs(read.positions - atoms.positions).max() < 1e-11
+    assert np.abs(np.asarray(read.cell) - np.asarray(atoms.cell)).max() < 1e-11
+
+
+def test_preparing_does_not_change_what_it_is_given() -> None:
+    atoms, dft = al4.copy(), settings(extra={"ELECTRONS": {"mixing_ndim": 12}})
+    before = dft.model_dump()
+    qe.prepare(atoms, dft, NextAttempt(changes={"mixing_beta": 0.3}), cores=1, walltime=10)
+    assert atoms == al4
+    assert dft.model_dump() == before
+
+
+def test_every_species_has_a_starting_magnetization_in_a_spin_polarised_dataset() -> None:
+    atoms = al4.copy()
+    atoms.symbols[1] = "Fe"
+    keywords = asked(atoms, nspin=2, starting_magnetization={"Fe": 0.4}).keywords
+    assert (keywords["starting_magnetization(1)"], keywords["starting_magnetization(2)"]) == ("0.0", "0.4")
+    assert "starting_magnetization(1)" in asked(al4, nspin=2, starting_magnetization={"Fe": 0.4}).keywords
+
+
+def test_extra_keywords_and_the_ladders_changes() -> None:
+    extra = {"electrons": {"mixing_ndim": 12, "mixing_beta": 0.5}, "SYSTEM": {"input_dft": "PBE", "nosym": True}}
+    found = asked(
+        al4, NextAttempt("x", {"degauss": 0.04, "mixing_mode": "local-TF", "walltime_factor": 2.0}), extra=extra
+    ).keywords
+    assert (found["mixing_ndim"], found["mixing_beta"], found["degauss"]) == ("12", "0.5", "0.04")
+    assert (found["input_dft"], found["nosym"], found["mixing_mode"]) == ("PBE", ".true.", "local-TF")
+    assert "walltime_factor" not in found
+
+
+def test_a_restart_takes_the_density_of_the_attempt_that_it_names() -> None:
+    step = NextAttempt("degauss_back", {"startingpot": "file"}, "why", restart_from=4)
+    prepared = qe.prepare(al4, settings(), step, cores=1, walltime=10)
+    assert any("../attempt-4/out/pwscf.save/charge-density*" in line for line in prepared.before)
+    assert "startingpot = 'file'" in prepared.files["pw.in"]
+    assert prepared.reasons["startingpot"] == "file: why"
+
+
+def test_stale_files_are_deleted_first() -> None:
+    first = qe.prepare(al4, settings(), NextAttempt(), cores=1, walltime=10).before[0]
+    assert {"pwscf.EXIT", "out/pwscf.EXIT", "CRASH"} <= set(first.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "cores", "launched"),
+    [
+        ("pw.x", 1, "pw.x"),
+        ("pw.x", 4, "mpirun -n 4 pw.x"),
+        ("/opt/qe/bin/pw.x -nk 2", 4, "mpirun -n 4 /opt/qe/bin/pw.x -nk 2"),
+        ("srun pw.x", 4, "srun pw.x"),
+        ("srun -n {cores} pw.x", 4, "srun -n 4 pw.x"),
+        ("OMP_NUM_THREADS=1 /usr/bin/mpiexec pw.x", 2, "OMP_NUM_THREADS=1 /usr/bin/mpiexec pw.x"),
+    ],
+)
+def test_the_launcher(command: str, cores: int, launched: str) -> None:
+    prepared = qe.prepare(al4, settings(command=command), NextAttempt(), cores=cores, walltime=10)
+    assert prepared.command == f"{launched} -in pw.in > pw.out 2> pw.err"
+    assert prepared.environment["GFORTRAN_UNBUFFERED_PRECONNECTED"] == "y"
+
+
+def test_what_the_output_must_agree_with() -> None:
+    atoms = al4.copy()
+    atoms.symbols[0] = "Mg"
+    expectation = qe.prepare(atoms, settings(kpoints_spacing=0.3), NextAttempt(), cores=1, walltime=10).expectation
+    assert (expectation["natoms"], expectation["electrons"], expectation["kpoints"]) == (4, 11.0, [6, 6, 6])
