@@ -21,6 +21,7 @@ class Pairs(NamedTuple):
     i: Integers
     j: Integers
     distance: Floats  # A
+    vector: Floats  # [n, 3] A, from i to j
     crossing: NDArray[np.bool_]  # they meet across the boundary of the box
 
 
@@ -44,7 +45,10 @@ def mismatch(one: Floats, other: Floats) -> float:
 
 
 def periodic_pairs(points: Floats, cell: Floats, limit: float) -> Pairs:
-    """Pairs nearer than `limit` (A) of `points` [n, 3] (A) that repeat with `cell`; the points stay where they are, inside it or not."""
+    """Pairs nearer than `limit` (A) of `points` [n, 3] (A) that repeat with `cell`.
+
+    The points are taken where they are, inside the cell or not: pairs of one place do not cross the boundary.
+    """
     from scipy.spatial import cKDTree
 
     low, high = points.min(axis=0) - limit, points.max(axis=0) + limit
@@ -56,8 +60,10 @@ def periodic_pairs(points: Floats, cell: Floats, limit: float) -> Pairs:
             copies.append(image[near])
             index.append(near)
             shifted.append(np.ones(len(near), dtype=bool))
-    found = cKDTree(points).sparse_distance_matrix(cKDTree(np.concatenate(copies)), limit, output_type="ndarray")
-    crossing = np.concatenate(shifted)[found["j"]]
-    j = np.concatenate(index)[found["j"]]
-    other = crossing | (found["i"] != j)  # not an atom with itself in the same place
-    return Pairs(found["i"][other].astype(np.int64), j[other].astype(np.int64), found["v"][other], crossing[other])
+    everywhere = np.concatenate(copies)
+    found = cKDTree(points).sparse_distance_matrix(cKDTree(everywhere), limit, output_type="ndarray")
+    i, place = found["i"].astype(np.int64), found["j"].astype(np.int64)
+    crossing, j = np.concatenate(shifted)[place], np.concatenate(index)[place]
+    other = crossing | (i != j)  # not an atom with itself in the same place
+    i, j, place, crossing = i[other], j[other], place[other], crossing[other]
+    return Pairs(i, j, found["v"][other], everywhere[place] - points[i], crossing)

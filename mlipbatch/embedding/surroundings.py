@@ -15,10 +15,12 @@ from mlipbatch.embedding.shells import FARTHEST, Pairs, shells
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-CLASH = 0.9  # atoms that are no neighbours in the frame may come this near: times the frame's own smallest distance of such a pair
-CLASH_TYPICAL = (
-    0.6  # and not nearer than this many nearest-neighbour distances, even where the frame has one odd close pair
+CLASH = (
+    0.9  # atoms come no nearer across a new boundary than this, times the frame's smallest distance of such a pair ...
 )
+CLASH_TYPICAL = 0.6  # ... and times the nearest-neighbour distance, even where the frame has one odd close pair
+VOID = 1.5  # nearest-neighbour distances: farther than this from every atom is vacuum (a vacancy: 1.0)
+PROBES = 4000  # points at which vacuum is looked for
 UNSEEN = 0.8  # pairs of elements that the frame has nowhere close: times the sum of covalent radii
 
 
@@ -31,7 +33,15 @@ class Surroundings:
     numbers: Integers  # [m] atomic numbers
     shells: Floats  # [m, shells] neighbours in the frame; too few near the rim
     typical: float  # A, the median distance to the nearest neighbour
-    clash: Floats  # [119, 119] A, by atomic numbers: what may not come nearer across a new boundary
+    limits: Floats  # [119, 119] A, by atomic numbers: no nearer across a new boundary
+    density: float | None  # atoms a cubic A; None where there is vacuum around, and density means nothing
+
+    def seam_limits(self, rows: Integers, pairs: Pairs) -> Floats:
+        """How near each of `pairs` (which count within `rows`) may come; what is as near in the frame itself may stay so."""
+        numbers = self.numbers[rows]
+        limits = self.limits[numbers[pairs.i], numbers[pairs.j]]
+        own = np.linalg.norm(self.vectors[rows[pairs.i]] - self.vectors[rows[pairs.j]], axis=1)
+        return np.asarray(np.where(pairs.crossing, limits, np.minimum(limits, CLASH * own)), dtype=np.float64)
 
 
 def surroundings(frame: Atoms, center: int, reach: float) -> Surroundings:
@@ -48,8 +58,16 @@ def surroundings(frame: Atoms, center: int, reach: float) -> Surroundings:
     nearest = tree.query(vectors, k=2)[0][:, 1]
     typical = float(np.median(nearest)) if len(vectors) > 1 else reach
     pairs = _pairs(vectors, tree.query_pairs(FARTHEST * typical, output_type="ndarray"))
+    probes = np.random.default_rng(0).uniform(-1, 1, (PROBES, 3)) * 0.5 * reach  # a cube well inside the sphere
+    solid = bool((tree.query(probes)[0] < VOID * typical).all())
     return Surroundings(
-        vectors, index, numbers, shells(pairs, len(vectors), typical), typical, _clash(numbers, pairs, typical)
+        vectors=vectors,
+        index=index,
+        numbers=numbers,
+        shells=shells(pairs, len(vectors), typical),
+        typical=typical,
+        limits=_limits(numbers, pairs, typical),
+        density=len(frame) / frame.cell.volume if solid and frame.cell.rank == 3 else None,
     )
 
 
@@ -78,13 +96,13 @@ def _images(frame: Atoms, center: int, reach: float) -> tuple[Floats, Integers]:
 def _pairs(vectors: Floats, found: Integers) -> Pairs:
     distance = np.linalg.norm(vectors[found[:, 0]] - vectors[found[:, 1]], axis=1)
     i, j = np.concatenate([found, found[:, ::-1]]).T
-    return Pairs(i, j, np.tile(distance, 2), np.zeros(2 * len(found), dtype=bool))
+    return Pairs(i, j, np.tile(distance, 2), vectors[j] - vectors[i], np.zeros(2 * len(found), dtype=bool))
 
 
-def _clash(numbers: Integers, pairs: Pairs, typical: float) -> Floats:
+def _limits(numbers: Integers, pairs: Pairs, typical: float) -> Floats:
     radii = covalent_radii[:119]
-    clash = np.full((119, 119), np.inf)
-    np.minimum.at(clash, (numbers[pairs.i], numbers[pairs.j]), CLASH * pairs.distance)
-    unseen = np.isinf(clash)
-    clash[unseen] = (UNSEEN * (radii[:, None] + radii[None, :]))[unseen]
-    return np.maximum(clash, CLASH_TYPICAL * typical)
+    limits = np.full((119, 119), np.inf)
+    np.minimum.at(limits, (numbers[pairs.i], numbers[pairs.j]), CLASH * pairs.distance)
+    unseen = np.isinf(limits)
+    limits[unseen] = (UNSEEN * (radii[:, None] + radii[None, :]))[unseen]
+    return np.asarray(np.maximum(limits, CLASH_TYPICAL * typical), dtype=np.float64)
