@@ -22,7 +22,7 @@ ROWS = (  # what, key of report.json, how it is written
 
 def numbers(report: dict[str, Any]) -> str:
     """The table, one line a number; a number that could not be had is a dash."""
-    return "\n".join(f"  {what:<30}{_written(report.get(key), text)}" for what, key, text in ROWS)
+    return "\n".join(f"  {what:<32}{_written(report.get(key), text)}" for what, key, text in ROWS)
 
 
 def _written(value: Any, text: str) -> str:
@@ -32,7 +32,7 @@ def _written(value: Any, text: str) -> str:
 def main(folder: Path) -> None:
     """Print the table of a project folder."""
     report = json.loads((folder / "reports" / "report.json").read_text())
-    print(f"\n{numbers(report)}\n  {'report':<30}{folder / 'reports' / 'report.html'}")
+    print(f"\n{numbers(report)}\n  {'report':<32}{folder / 'reports' / 'report.html'}")
 
 
 if __name__ == "__main__":
