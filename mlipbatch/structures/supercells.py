@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import islice, product
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-MOST = 5000  # shapes looked at; beyond it an even sample of them is
+MOST = 50_000  # shapes looked at; beyond it an even sample of them is
 CHUNK = 500
 Integers = NDArray[np.int64]
 
@@ -37,23 +38,29 @@ def short_vectors(cell: NDArray[np.float64], radius: float) -> Integers:
 
 def compact_shapes(cell: NDArray[np.float64], n: int, number: int) -> list[Integers]:
     """Up to `number` supercells of `n` cells that differ in shape, as integer matrices [3, 3]: farthest images first."""
+    unscaled = cell / np.cbrt(abs(np.linalg.det(cell)))
+    return _ranked_shapes(tuple(map(tuple, np.round(unscaled, 9).tolist())), n)[:number]
+
+
+@lru_cache(maxsize=32)
+def _ranked_shapes(rows: tuple[tuple[float, ...], ...], n: int) -> list[Integers]:
+    """One supercell of each shape; the cell has volume 1. Remembered: the same shapes serve all compositions."""
+    cell = np.array(rows)
     if n == 1:
         return [np.eye(3, dtype=np.int64)]
-    # no lattice has a shortest vector above 2^(1/6) V^(1/3) (fcc); half as much again tells shapes apart
-    radius = 1.5 * 2 ** (1 / 6) * np.cbrt(n * abs(np.linalg.det(cell)))
-    vectors = short_vectors(cell, radius)
+    # no lattice has a shortest vector above 2^(1/6) V^(1/3) (fcc); a fifth more tells shapes apart
+    vectors = short_vectors(cell, 1.2 * 2 ** (1 / 6) * np.cbrt(n))
     lengths = np.round(np.linalg.norm(vectors @ cell, axis=1), 4)
     shapes: dict[tuple[float, ...], Integers] = {}
     forms = hermite_normal_forms(n)
     for start in range(0, len(forms), CHUNK):
         part = forms[start : start + CHUNK]
-        adjugates = np.rint(np.linalg.inv(part) * n).astype(np.int64)  # v is in the sublattice if v adj(H) = 0 mod n
-        inside = ~np.any(np.einsum("vi,hij->hvj", vectors, adjugates) % n, axis=2)  # [chunk, v]
+        adjugates = np.rint(np.linalg.inv(part) * n)  # v is in the sublattice if v adj(H) = 0 mod n
+        inside = ~np.any((vectors @ adjugates).astype(np.int32) % n, axis=2)  # [chunk, v]
         for form, mask in zip(part, inside, strict=True):
             shapes.setdefault(tuple(lengths[mask]), form)
     # among equals the more symmetric, which has more images at that distance: conventional cubic for 4 atoms of fcc
-    ranked = sorted(shapes, key=lambda found: (-found[0], -found.count(found[0]), found))
-    return [shapes[key] for key in ranked[:number]]
+    return [shapes[key] for key in sorted(shapes, key=lambda found: (-found[0], -found.count(found[0]), found))]
 
 
 def tidy(atoms: Atoms) -> Atoms:
