@@ -28,6 +28,13 @@ MOMENTS = {
     **dict.fromkeys(["Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb"], 0.5),
     **dict.fromkeys(["U", "Np", "Pu", "Am", "Cm"], 0.3),
 }
+# A^3 an atom of those whose solid is none of the simple lattices: their crystal's own density at room temperature (molecular
+# crystals: where they freeze), except H, N, O and F: what they take up in hydrides, nitrides, oxides and fluorides
+VOLUMES = {
+    "H": 2.9, "He": 20.0, "B": 7.3, "N": 6.0, "O": 8.0, "F": 10.0, "P": 19.0, "S": 25.8, "Cl": 28.9, "Mn": 12.2, "Ga": 19.6,
+    "As": 21.5, "Br": 32.6, "In": 26.1, "Sn": 27.0, "Sb": 30.2, "I": 42.6, "Pm": 33.6, "Sm": 33.2, "Hg": 23.1, "Bi": 35.4,
+    "Ra": 68.2, "Pa": 25.0, "U": 20.8, "Np": 19.2, "Pu": 20.0, "Am": 29.3, "Cm": 30.0,
+}
 # fmt: on
 
 LATTICES = ("fcc", "bcc", "hcp", "sc", "diamond")
@@ -66,10 +73,9 @@ def mass(symbol: str) -> float:
 
 
 def elemental_volume(symbol: str) -> tuple[float, str]:
-    """Volume an atom of the element's own solid in A^3 and where from: its crystal in ase.data, else its covalent radius.
+    """Volume an atom of the element's own solid in A^3 and where from: its lattice in ase.data, `VOLUMES`, its covalent radius.
 
-    Without a simple crystal the atoms are packed as in fcc at 1.1 times the distance of two covalent radii, which fits the
-    metals that have one within about 15 %.
+    The last is for elements that no experiment has weighed: packed as in fcc at the distance of two covalent radii.
     """
     from ase.data import atomic_numbers, reference_states
 
@@ -77,8 +83,9 @@ def elemental_volume(symbol: str) -> tuple[float, str]:
     lattice, a = state.get("symmetry"), state.get("a")
     if lattice in LATTICES and a:
         return volume_per_atom(lattice, a, state.get("c/a", IDEAL_COVERA)), f"{symbol} {lattice} {a:g} A"
-    distance = 1.1 * 2 * covalent_radius(symbol)
-    return distance**3 / sqrt(2), f"{symbol} from its covalent radius"
+    if symbol in VOLUMES:
+        return VOLUMES[symbol], f"{symbol} {VOLUMES[symbol]:g} A^3"
+    return (2 * covalent_radius(symbol)) ** 3 / sqrt(2), f"{symbol} from its covalent radius"
 
 
 def elemental_covera(symbol: str) -> float | None:
