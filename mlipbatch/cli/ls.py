@@ -27,11 +27,8 @@ def ls(
         raise InputError(f"--state {state!r} is none of {', '.join(JobState)}")
     project = project_at(path)
     root = (path or project.jobs).resolve()
-    rows = [
-        row
-        for row in _rows(project.jobs, root)
-        if state in (None, row["state"], row["state"].lower()) and kind in (None, row["kind"])
-    ]
+    wanted = state and state.upper()
+    rows = [row for row in _rows(project.jobs, root) if wanted in (None, row["state"]) and kind in (None, row["kind"])]
     if as_json:
         common.result_json(rows)
         return

@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.store import jobfolder
-
-from ..engine.conftest import INPUT, Session, bash, project, session
+from tests.engine.conftest import INPUT, Session, bash, project, session
 
 __all__ = ["project", "session"]
 

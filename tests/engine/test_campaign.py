@@ -76,7 +76,7 @@ def test_a_job_whose_id_never_reached_the_disk_is_adopted_not_sent_again(session
     session.until(lambda: session.state("long") is JobState.RUNNING)
     (session.folder("long") / "attempt-1" / "job_id").unlink()
     session.start()
-    session.until(lambda: (session.folder("long") / "attempt-1" / "job_id").exists())
+    session.until((session.folder("long") / "attempt-1" / "job_id").exists)
     gate.touch()
     assert session.finish() == {"long": "DONE"}
     assert ran.read_text() == "x\n"
@@ -103,7 +103,7 @@ def test_a_submission_cut_off_before_the_queue_had_it_is_sent_once(
 
 def test_a_job_killed_with_its_leader_is_seen_and_its_program_does_not_live_on(session: Session) -> None:
     session.add(bash("victim", "sleep 300 & echo $! > child; wait"))
-    session.until(lambda: (session.folder("victim") / "attempt-1" / "child").exists())
+    session.until((session.folder("victim") / "attempt-1" / "child").exists)
     child = int((session.folder("victim") / "attempt-1" / "child").read_text())
     leader = int((session.folder("victim") / "attempt-1" / "job_id").read_text().split("-")[-2])
     for process in [psutil.Process(leader), *psutil.Process(leader).children(recursive=True)]:

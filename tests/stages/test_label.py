@@ -1,4 +1,4 @@
-"""Labels through the real engine with real pw.x: won at once, won by the ladder, refused, killed, and rebuilt from the folders."""
+"""Labels through the real engine with real pw.x: won at once, on a second try, refused, killed, rebuilt from the folders."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from mlipbatch.schedulers.local import sessions
 from mlipbatch.stages import label
 from mlipbatch.store import jobfolder
 from mlipbatch.store.durable import read_frames, write_frames
-from mlipbatch.store.project import Project, create_project
-
-from ..engine.conftest import INPUT
+from mlipbatch.store.project import create_project
+from tests.engine.conftest import INPUT
 
 pytestmark = pytest.mark.engines
 
