@@ -81,7 +81,7 @@ class Comparison:
 
 
 def compare(reference: Sequence[Atoms], calculator: Any, *, crystal: str = "", window: float = WINDOW) -> Comparison:
-    """Compare the labels `reference` (one cell at several volumes, each with REF_energy) with an ASE `calculator` at the same cells.
+    """Compare the labels `reference` (one cell at several volumes, each with REF_energy) with an ASE `calculator` at those cells.
 
     Both are fitted to the same points: those within `window` of the volume where the labels' energy is lowest.
     `crystal` names the lattice (`lattice_constant`). Raises ValueError where `reference` is empty.

@@ -110,7 +110,7 @@ def lattice_constant(volume: float, reference: Atoms, crystal: str = "") -> floa
 
 
 def near_minimum(volumes: Sequence[float], energies: Sequence[float], window: float, fewest: int) -> list[int]:
-    """Indices, by volume, of the points within `window` (relative) of the volume of lowest energy; at least the nearest `fewest`."""
+    """Indices, by volume, of the points within `window` (relative) of the volume of lowest energy, and the nearest `fewest`."""
     volume = np.asarray(volumes, dtype=float)
     distance = np.abs(volume / volume[int(np.argmin(energies))] - 1.0)
     nearest = set(np.argsort(distance, kind="stable")[:fewest].tolist())
