@@ -92,8 +92,12 @@ class Segment:
         self._lammps.command(f"variable target equal {target!r}")
         return self._run(f"run {steps} pre no post no", steps)
 
+    def pressure(self) -> float:
+        """Of the last step, kinetic part included; GPa."""
+        return float(self._lammps.get_thermo("press")) / BAR_PER_GPA
+
     def snapshot(self) -> Atoms:
-        """The present frame, in the axes and the order of the start: positions, momenta, cell, and forces in arrays."""
+        """The present frame, in the axes and the order of the start: positions, momenta, cell; potential's forces in arrays."""
         low, high, xy, yz, xz, _, _ = self._lammps.extract_box()
         lower = np.diag(np.subtract(high, low))
         lower[1, 0], lower[2, 1], lower[2, 0] = xy, yz, xz
@@ -101,7 +105,7 @@ class Segment:
         frame = strained(self._atoms, lower @ self._rotation)
         frame.positions = (self._extract("x")[order] - low) @ self._rotation
         frame.set_velocities(self._extract("v")[order] * A_PER_PS @ self._rotation)
-        frame.set_array(MLIP_FORCES, self._extract("f")[order] @ self._rotation, float, (3,))
+        frame.set_array(MLIP_FORCES, self._forces[order] @ self._rotation, float, (3,))
         return frame
 
     def _extract(self, name: str) -> Floats:
@@ -197,6 +201,7 @@ class Segment:
         self._lammps.fix_external_set_virial_global("ace", found.virial.tolist())
         if found.gamma is not None:
             self._gamma = found.gamma
+            self._forces = found.forces + self._extract("f")  # ZBL's; the thermostat's come after this fix
         self._seen = step
 
     def _unsound(self, positions: Floats, owned: int) -> str:
