@@ -26,14 +26,14 @@ def daemon(
 ) -> None:
     """Move jobs from PENDING to DONE until stopped; run it in tmux. Any kill is a normal stop: start it again and it goes on."""
     from mlipbatch.engine.daemon import Daemon
-    from mlipbatch.schedulers import LocalScheduler, cores_here
+    from mlipbatch.schedulers import cores_here, local_scheduler
     from mlipbatch.store.lock import Locked
     from mlipbatch.store.project import Project, find_project
     from mlipbatch.store.registry import known_projects
 
     named = [find_project(path) for path in paths or []]
     wanted = cores or cores_here()
-    service = Daemon(LocalScheduler(wanted), wanted, interval)
+    service = Daemon(local_scheduler(wanted), wanted, interval)
     common.say(
         f"serving {', '.join(p.name for p in named) or 'your list of projects'} on {wanted} cores of this machine; ctrl-c stops"
     )

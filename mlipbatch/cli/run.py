@@ -27,7 +27,7 @@ def run(
     """Submit INPUT and serve it here until its potential is there. Stopped or killed, the same command goes on."""
     from mlipbatch.engine.daemon import Daemon
     from mlipbatch.engine.submit import make_project, read_input
-    from mlipbatch.schedulers import LocalScheduler, cores_here
+    from mlipbatch.schedulers import cores_here, local_scheduler
     from mlipbatch.store.lock import Locked
 
     project, new = make_project(read_input(source, into))
@@ -37,7 +37,7 @@ def run(
     )
     progress = Progress()
     try:
-        Daemon(LocalScheduler(wanted), wanted, interval).serve(lambda: [project], until_finished=True, watch=progress)
+        Daemon(local_scheduler(wanted), wanted, interval).serve(lambda: [project], until_finished=True, watch=progress)
     except Locked as error:
         common.say(str(error))
         raise typer.Exit(common.LOCKED) from None
@@ -55,6 +55,7 @@ class Progress:
         self.good = False
         self._begin = self._last = time.monotonic()
         self._stage = ""
+        self._forecast: tuple[object, float] = (None, 0.0)  # when it was made, and when all would be over
         self._open = False
 
     def __call__(self, seen: dict[str, object]) -> None:
@@ -63,7 +64,7 @@ class Progress:
             return
         self.good = bool(seen["good"])
         doing = str(seen["paused"] and f"paused: {seen['paused']}") if seen["paused"] else str(seen["doing"])
-        line = f"{_clock(time.monotonic() - self._begin)}  {doing}{_left(seen)}"
+        line = f"{_clock(time.monotonic() - self._begin)}  {doing}{self._left(seen)}"
         stage = doing.split(":")[0]
         if stage != self._stage:
             self.close()
@@ -75,6 +76,15 @@ class Progress:
             self._last = time.monotonic()
         self._stage = stage
 
+    def _left(self, seen: dict[str, object]) -> str:
+        """The forecast, counted down since it was made."""
+        if seen["finished"] or not isinstance(seen["seconds_left"], int):
+            return ""
+        if seen["updated"] != self._forecast[0]:
+            self._forecast = (seen["updated"], time.monotonic() + seen["seconds_left"])
+        left = self._forecast[1] - time.monotonic()
+        return f"  (about {max(1, round(left / 60))} min left)"
+
     def close(self) -> None:
         """Leave the line that rewrites itself."""
         if self._open:
@@ -84,10 +94,3 @@ class Progress:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
-
-
-def _left(seen: dict[str, object]) -> str:
-    left = seen["seconds_left"]
-    if seen["finished"] or not isinstance(left, int):
-        return ""
-    return f"  (about {max(1, round(left / 60))} min left)"

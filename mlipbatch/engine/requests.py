@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlipbatch.config import load_config
 from mlipbatch.engine.act import Hands
 from mlipbatch.engine.campaign import apply_request
-from mlipbatch.schedulers import LocalScheduler, cores_here
+from mlipbatch.schedulers import cores_here, local_scheduler
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.lock import Locked, project_lock
@@ -16,7 +16,7 @@ def obey(project: Project, action: str, jobs: list[str]) -> bool:
     """Retry or cancel jobs. True where a daemon was asked to, False where it was done here."""
     try:
         with project_lock(project):
-            hands = Hands(project, load_config(project.config), LocalScheduler(cores_here()), cores_here())
+            hands = Hands(project, load_config(project.config), local_scheduler(cores_here()), cores_here())
             for job in jobs:
                 apply_request(hands, jobfolder.entry(project.jobs / job), action)
     except Locked:
