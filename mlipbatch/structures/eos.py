@@ -20,7 +20,7 @@ LARGEST = 8  # atoms
 NEAR = 0.051  # largest error of an atomic fraction for the sake of a smaller cell
 
 
-@generator(EOS_REFERENCE)
+@generator(EOS_REFERENCE, from_file=False)
 def eos_reference(scope: Scope) -> Iterator[Atoms]:
     """nine volumes, -12 % to +8 %, of one small cell at the target composition (test of the potential, not training)"""
     cell = _from_config(scope) if scope.config is not None else min(scope.roots, key=len)

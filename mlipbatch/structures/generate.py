@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlipbatch.config.heuristics.draft import Draft
 from mlipbatch.config.heuristics.structures import RULES
 from mlipbatch.core.frames import ISOLATED_ATOM, NAME
-from mlipbatch.structures import bare, distortions, eos, exploration_cell  # noqa: F401  each registers its generators
+from mlipbatch.structures import bare, distortions, eos, exploration_cell, tag  # noqa: F401  each registers its generators
 from mlipbatch.structures.given import tagged
 from mlipbatch.structures.registry import Generator, chosen
 from mlipbatch.structures.scope import Distortions, Scope
@@ -61,23 +60,14 @@ def generate_from_structures(
 
 def _run(scope: Scope, generators: Sequence[Generator]) -> list[Atoms]:
     made: list[Atoms] = []
-    names: Counter[str] = Counter()
+    taken: set[str] = set()  # a file of distorted structures may be distorted again
     for one in generators:
         new = list(one.make(scope))
         for atoms in new:
-            atoms.info[NAME] = _unused(atoms.info[NAME], names)
+            atoms.info[NAME] = tag.unused(atoms.info[NAME], taken)
         scope.say(f"{one.name}: {len(new)} structures")
         made += new
     return made
-
-
-def _unused(name: str, names: Counter[str]) -> str:
-    """The name, numbered if it was used before (a file of distorted structures may be distorted again)."""
-    while names[name]:
-        names[name] += 1
-        name = f"{name}-{names[name]}"
-    names[name] = 1
-    return name
 
 
 def _silent(_message: str) -> None:

@@ -22,19 +22,11 @@ def tagged(structures: Sequence[Atoms], stem: str, origin: str) -> list[Atoms]:
     crystals, taken, roots = Crystals(), set[str](), []
     for number, given in enumerate(structures, 1):
         _refuse_what_is_no_crystal(given, number, origin)
-        name = _unused(
-            tag.safe(str(given.info.get(NAME) or (stem if len(structures) == 1 else f"{stem}-{number}"))), taken
-        )
-        taken.add(name)
+        usual = stem if len(structures) == 1 else f"{stem}-{number}"
+        name = tag.unused(tag.safe(str(given.info.get(NAME) or usual)), taken)
         bare = Atoms(numbers=given.numbers, positions=given.positions, cell=given.cell, pbc=True)
         roots.append(tag.root(bare, "structure", name, given.info.get(ROOT) or crystals.root(bare, name)))
     return roots
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    return next(
-        new for number in range(len(taken) + 1) if (new := f"{name}-{number + 1}" if number else name) not in taken
-    )
 
 
 def _refuse_what_is_no_crystal(atoms: Atoms, number: int, origin: str) -> None:

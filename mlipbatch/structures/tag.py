@@ -6,6 +6,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable
+from itertools import count
 
 import numpy as np
 from ase import Atoms
@@ -15,12 +16,19 @@ from mlipbatch.core.frames import CONFIG_TYPE, NAME, PARENTS, ROOT
 
 def formula(symbols: Iterable[str]) -> str:
     """Al12Mg4: elements in alphabetical order, counts of one left out."""
-    return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in sorted(Counter(symbols).items()))
+    return "".join(f"{symbol}{number if number > 1 else ''}" for symbol, number in sorted(Counter(symbols).items()))
 
 
 def safe(text: str) -> str:
     """The text with everything but letters, digits, dot, underscore and hyphen replaced: safe in a shell and as a file name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "structure"
+
+
+def unused(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken; it is taken from now on."""
+    new = next(new for number in count(1) if (new := f"{name}-{number}" if number > 1 else name) not in taken)
+    taken.add(new)
+    return new
 
 
 def random_numbers(seed: int, name: str) -> np.random.Generator:

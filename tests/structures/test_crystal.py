@@ -6,8 +6,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell
 
-from mlipbatch.core.frames import NAME, ROOT
-from mlipbatch.structures import generate
+from mlipbatch.core.frames import CONFIG_TYPE, NAME, ROOT
 from mlipbatch.structures.crystal import fingerprint
 from mlipbatch.structures.supercells import tidy
 
@@ -53,8 +52,8 @@ def test_other_orderings_elements_and_lattices_are_other_crystals():
     assert len({fingerprint(crystal) for crystal in crystals}) == len(crystals)
 
 
-def test_all_sizes_of_a_pure_element_share_one_root_and_alloys_do_not(al_mg):
-    cells = generate(al_mg, ["sqs"])
+def test_all_sizes_of_a_pure_element_share_one_root_and_alloys_do_not(example):
+    cells = [atoms for atoms in example[0] if atoms.info[CONFIG_TYPE] == "sqs"]
     pure = [cell for cell in cells if set(cell.get_chemical_symbols()) == {"Al"}]
     assert [len(cell) for cell in pure] == [4, 8, 16]  # one cell a size: more would be repetitions
     assert {cell.info[ROOT] for cell in pure} == {pure[0].info[NAME]}

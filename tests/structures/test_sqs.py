@@ -47,7 +47,9 @@ def test_nearer_to_the_random_alloy_than_random_occupations_are(n, counts):
             shuffled.numbers = rng.permutation(shuffled.numbers)
             by_chance.append(distance(space, target, shuffled))
         assert distance(space, target, cell) < np.median(by_chance)
-        assert n < 16 or distance(space, target, cell) <= np.quantile(by_chance, 0.1) + 1e-9  # few cells are as good in 16 atoms
+        assert (
+            n < 16 or distance(space, target, cell) <= np.quantile(by_chance, 0.1) + 1e-9
+        )  # few cells are as good in 16 atoms
 
 
 def test_cells_are_different_crystals_with_far_images_at_the_lattice_volume():
