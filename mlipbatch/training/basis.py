@@ -64,10 +64,11 @@ def function_counts(basis: Any) -> list[int]:
 def roughness(basis: Any) -> Array:
     """[n_functions] how fast each function varies, in the order of `basis.basis_coeffs`: the ridge holds back rough ones more.
 
-    (sum of n^2 + l^2 over its factors)^1.5, after the smoothness priors of Witt et al., J. Chem. Phys. 159, 164101 (2023).
+    sqrt(sum of n^2 + l^2 over its factors), after the smoothness priors of Witt et al., J. Chem. Phys. 159, 164101 (2023).
     """
     functions = [
         function for single, many in zip(basis.basis_rank1, basis.basis, strict=True) for function in (*single, *many)
     ]
     squares = [sum(n * n + l * l for n, l in zip(f.ns, f.ls, strict=True)) for f in functions]  # noqa: E741  n, l: the field's
-    return np.array(squares, dtype=float) ** 1.5
+    roughness: Array = np.sqrt(np.array(squares, dtype=float))
+    return roughness

@@ -58,7 +58,7 @@ def hold_contest(closed: LinearFit, task: Task, folder: Path) -> Contest:
         return Contest(CLOSED, closed.potential(), {}, refused)
     trained = [pair for pair, fold in zip(task.data, task.fold_of, strict=True) if fold != 0 and not pair[0].isolated]
     start = closed.potential(without=closed.folds.held_out[0])
-    weights = closed.choice.weights(task.config.weights)
+    weights = closed.choice.recipe.weights(task.config.weights)
     task.say(f"pacemaker: {task.config.refine_steps} steps on {len(trained)} structures")
     program, steps = task.config.pacemaker_command, task.config.refine_steps
     refined = refine(start, trained, weights, steps, seed=task.seed, command=program, folder=folder)

@@ -32,8 +32,9 @@ class LinearFit:
     def potential(self, without: Fold | None = None) -> Any:
         """A pyace basis set with the solution on all data, or on all but one fold."""
         parts = self.folds.all() if without is None else self.folds.without(without)
-        ridge = Ridge(parts, self.choice.weights(self.configured), roughness(self.basis))
-        return with_coefficients(self.basis, ridge.solve(self.choice.strength))
+        recipe = self.choice.recipe
+        ridge = Ridge(parts, recipe.weights(self.configured), roughness(self.basis) ** recipe.smoothness)
+        return with_coefficients(self.basis, ridge.solve(recipe.strength))
 
 
 def fit_linear(basis: Any, data: Data, fold_of: Sequence[int | None], weights: LossWeights, say: Say) -> LinearFit:

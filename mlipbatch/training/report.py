@@ -51,10 +51,10 @@ def settings(task: Task, closed: LinearFit, contest: Contest, references: Refere
         "reference_energies_from": references.sources,
         "weights": {
             "configured": config.weights.model_dump(),
-            "used": choice.weights(config.weights).model_dump(),
+            "used": choice.recipe.weights(config.weights).model_dump(),
             "convention": CONVENTION,
         },
-        "ridge": choice.strength,
+        "ridge": {"strength": choice.recipe.strength, "smoothness": choice.recipe.smoothness},
         "cross_validation": {
             "folds": len(closed.folds.held_out),
             "energy_rmse_mev_per_atom": None if choice.energy_rmse is None else choice.energy_rmse * 1e3,
