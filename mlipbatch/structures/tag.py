@@ -13,6 +13,8 @@ from ase import Atoms
 
 from mlipbatch.core.frames import CONFIG_TYPE, NAME, PARENTS, ROOT
 
+LONGEST = 40  # characters of a given name: what its children add still makes names that folders can have
+
 
 def formula(symbols: Iterable[str]) -> str:
     """Al12Mg4: elements in alphabetical order, counts of one left out."""
@@ -20,8 +22,8 @@ def formula(symbols: Iterable[str]) -> str:
 
 
 def safe(text: str) -> str:
-    """The text with everything but letters, digits, dot, underscore and hyphen replaced: safe in a shell and as a file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "structure"
+    """The text with everything but letters, digits, dot, underscore and hyphen replaced, and cut: safe in a shell and as a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:LONGEST] or "structure"
 
 
 def unused(name: str, taken: set[str]) -> str:
