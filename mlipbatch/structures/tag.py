@@ -22,7 +22,7 @@ def formula(symbols: Iterable[str]) -> str:
 
 
 def safe(text: str) -> str:
-    """The text with everything but letters, digits, dot, underscore and hyphen replaced, and cut: safe in a shell and as a file name."""
+    """The text with all but letters, digits, dot, underscore and hyphen replaced, and cut: safe in a shell and as a file name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:LONGEST] or "structure"
 
 
