@@ -49,7 +49,7 @@ def render(data: Collected, findings: Findings) -> str:
         counts=_counts(data),
         settings=_settings(data),
         files=_files(data),
-        note=report_parity.drawn(findings.predictions),
+        left_out=report_parity.left_out(findings.predictions),
         listed=LISTED,
         version=__version__,
     )

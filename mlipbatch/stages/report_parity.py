@@ -9,7 +9,7 @@ from mlipbatch.stages.report_data import ACTIVE, REFERENCE, TEST, TRAIN
 from mlipbatch.stages.report_errors import Prediction
 from mlipbatch.stages.report_svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Plot, Scale, padded
 
-MOST_POINTS = 6000  # drawn of one plot: the file stays small, and the eye sees no more
+MOST_POINTS = 5000  # about, drawn of one plot: the file stays small, and the eye sees no more
 STYLES = {
     TRAIN: ("dot", "train"),
     REFERENCE: ("dot", "reference"),
@@ -42,7 +42,7 @@ def energies(predictions: Sequence[Prediction], references: Mapping[str, float])
 
 def forces(predictions: Sequence[Prediction]) -> str:
     """Force components of unmasked atoms; each structure is one mark-up element that names itself."""
-    count = sum(3 * int(p.label.mask.sum()) for p in predictions)
+    count = _components(predictions)
     if not count:
         return ""
     kept = _sampled(predictions, max(1, round(len(predictions) * min(1.0, MOST_POINTS / count))))
@@ -69,10 +69,17 @@ def forces(predictions: Sequence[Prediction]) -> str:
     return _render(upper, lower, "Force components by the potential against DFT")
 
 
-def drawn(predictions: Sequence[Prediction]) -> str:
-    """A note on what the plot of forces leaves out; empty where it shows all."""
-    count = sum(3 * int(p.label.mask.sum()) for p in predictions)
-    return f"{MOST_POINTS:,} of {count:,} components are drawn, held-out labels first." if count > MOST_POINTS else ""
+def left_out(predictions: Sequence[Prediction]) -> tuple[str, str]:
+    """Notes on what the plots of energies and of forces leave out; empty where they show all."""
+    return _note(sum(not p.label.masked for p in predictions)), _note(_components(predictions))
+
+
+def _note(count: int) -> str:
+    return f" About {MOST_POINTS:,} of {count:,} are drawn, held-out labels first." if count > MOST_POINTS else ""
+
+
+def _components(predictions: Sequence[Prediction]) -> int:
+    return sum(3 * int(p.label.mask.sum()) for p in predictions)
 
 
 def _sampled(predictions: Sequence[Prediction], most: int) -> list[Prediction]:
@@ -104,7 +111,7 @@ def _frames(values: Sequence[float], errors: Sequence[float]) -> tuple[Plot, Plo
 def _axes(upper: Plot, lower: Plot, x_label: str, y_label: str, error_label: str) -> None:
     upper.axes("", y_label, [])
     upper.line([(end, end) for end in (upper.x.low, upper.x.high)], "diagonal")
-    lower.axes(x_label, error_label)
+    lower.axes(x_label, error_label, rows=4)
 
 
 def _render(upper: Plot, lower: Plot, title: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 WIDTH, HEIGHT = 420.0, 300.0
-LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 14.0, 46.0
+LEFT, RIGHT, TOP, BOTTOM = 64.0, 16.0, 14.0, 46.0
 
 Point = tuple[float, float]
 
@@ -80,9 +80,9 @@ class Plot:
     height: float = HEIGHT
     parts: list[str] = field(default_factory=list)
 
-    def axes(self, x_label: str, y_label: str, x_ticks: Sequence[float] | None = None) -> None:
-        """Grid lines, tick labels, axis titles."""
-        for value in self.y.ticks():
+    def axes(self, x_label: str, y_label: str, x_ticks: Sequence[float] | None = None, rows: int = 5) -> None:
+        """Grid lines (about `rows`), tick labels, axis titles."""
+        for value in self.y.ticks(rows):
             at = self.y(value)
             self.rule((self.x.start, at), (self.x.end, at), "grid")
             self.text(self.x.start - 7, at + 4, number(value), "tick end")
@@ -97,8 +97,8 @@ class Plot:
     def y_title(self, text: str) -> None:
         """The title of the vertical axis, turned."""
         at = (self.y.start + self.y.end) / 2
-        turned = f'transform="rotate(-90 13 {at:.1f})"'
-        self.parts.append(f'<text x="13" y="{at:.1f}" {turned} class="label mid">{escape(text)}</text>')
+        turned = f'transform="rotate(-90 12 {at:.1f})"'
+        self.parts.append(f'<text x="12" y="{at:.1f}" {turned} class="label mid">{escape(text)}</text>')
 
     def rule(self, start: Point, end: Point, css: str) -> None:
         """A straight line between pixels."""

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from mlipbatch.cli.report import report
 from mlipbatch.config.errors import InputError
+from mlipbatch.stages import report_parity
 from mlipbatch.stages.report import write_report
 from mlipbatch.store.durable import read_frames
 from tests.report import campaign
@@ -258,3 +260,25 @@ def test_the_command_writes_the_files_and_says_where(tmp_path):
     assert json.loads(result.stdout)["labels"] == 0
     result = CliRunner().invoke(app, [str(tmp_path)])
     assert isinstance(result.exception, InputError)
+
+
+@pytest.mark.engines
+def test_a_real_potential_is_measured_by_default(own):
+    folder = own.potential(1)
+    shutil.rmtree(folder)
+    shutil.copytree(Path(__file__).parents[1] / "data" / "potential_al_cu", folder)
+    shutil.rmtree(own.potential(0))
+    numbers = write_report(own).numbers
+    assert numbers["missing"] == {}
+    assert 0 < numbers["lattice_constant_rel_error"] < 0.02  # made from other labels, of the same two metals
+    assert numbers["verdict"]["state"] == "short"
+
+
+def test_a_large_data_set_is_drawn_in_part_and_says_so(own, monkeypatch):
+    monkeypatch.setattr(report_parity, "MOST_POINTS", 20)
+    written = write_report(own, campaign.load)
+    text = written.html.read_text()
+    assert "About 20 of 45 are drawn" in text
+    assert "About 20 of 699 are drawn" in text
+    assert text.count("sqs_rattle, 4 atoms, held out") > 0
+    assert written.numbers["labels"] == 51
