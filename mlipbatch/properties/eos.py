@@ -9,6 +9,7 @@ same).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,8 +82,7 @@ def _points(volumes: ArrayLike, energies: ArrayLike) -> tuple[Floats, Floats]:
 
 def _minimum(curve: np.polynomial.Polynomial, x: Floats) -> float:
     """Where the curve has its minimum; NoMinimum if not within the range of `x`."""
-    stationary = curve.deriv().roots()
-    found = [float(root.real) for root in stationary if abs(root.imag) < 1e-12 and float(curve.deriv(2)(root.real)) > 0]
+    found = [root for root in _stationary(curve) if float(curve.deriv(2)(root)) > 0]
     low, high = float(x.min()), float(x.max())
     inside = [root for root in found if low <= root <= high]
     if inside:
@@ -92,6 +92,18 @@ def _minimum(curve: np.polynomial.Polynomial, x: Floats) -> float:
     if outside:
         raise NoMinimum(f"the energy is lowest at {outside[0] ** -1.5:.2f} A^3/atom, outside {sampled}")
     raise NoMinimum(f"the energy has no minimum within {sampled}")
+
+
+def _stationary(curve: np.polynomial.Polynomial) -> list[float]:
+    """Real roots of a cubic's derivative, without cancellation: at B' = 4 its leading coefficient is nothing but rounding."""
+    offset, scale = curve.mapparms()
+    c, b, a = (float(value) for value in curve.deriv().coef)
+    inside = b * b - 4 * a * c
+    if inside < 0:
+        return []
+    q = -(b + math.copysign(math.sqrt(inside), b)) / 2
+    roots = [c / q] if q else []
+    return [(root - offset) / scale for root in ([*roots, q / a] if a else roots)]
 
 
 def lattice_constant(volume: float, reference: Atoms, crystal: str = "") -> float:
