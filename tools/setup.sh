@@ -132,31 +132,31 @@ install_pacemaker() {
 }
 
 make_environments() {
-  local python
-  python=$(find_python) || exit 1
-  mapfile -t packages < <(missing_build_packages "$python")
-  install_packages "${packages[@]}"
-  bootstrap "$python"
+  bootstrap "$1"
   obey_pips_settings
-  if ! is_current .venv "$1"; then
+  if ! is_current .venv "$2"; then
     install_project
-    echo "$1" >.venv/setup-stamp
+    echo "$2" >.venv/setup-stamp
   fi
-  if ! is_current .venv-pacemaker "$2"; then
+  if ! is_current .venv-pacemaker "$3"; then
     install_pacemaker
-    echo "$2" >.venv-pacemaker/setup-stamp
+    echo "$3" >.venv-pacemaker/setup-stamp
   fi
   say "ready, after $SECONDS s"
 }
 
 main() {
-  local packages stamps
-  mapfile -t packages < <(missing_packages)
-  install_packages "${packages[@]}"
+  local packages stamps python=
   stamps=("$(project_stamp)" "$(pacemaker_stamp)")
   if ! is_current .venv "${stamps[0]}" || ! is_current .venv-pacemaker "${stamps[1]}"; then
-    make_environments "${stamps[@]}"
+    python=$(find_python) || exit 1
   fi
+  mapfile -t packages < <(
+    missing_packages
+    [ -z "$python" ] || missing_build_packages "$python"
+  )
+  install_packages "${packages[@]}"
+  [ -z "$python" ] || make_environments "$python" "${stamps[@]}"
 }
 
 main
