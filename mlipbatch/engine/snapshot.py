@@ -50,15 +50,23 @@ def counted(project: Project, index: Index) -> dict[str, Any]:
 
 
 def doing(index: Index) -> str:
-    """The stage that is open, with its progress: ``gen000 scf 34 of 71 done, 2 running``."""
-    for name, states in index.counts().items():
-        total = sum(states.values())
-        ended = states.get(JobState.DONE, 0) + states.get(JobState.FAILED, 0)
-        if ended < total:
-            active = states.get(JobState.RUNNING, 0) + states.get(JobState.SUBMITTED, 0)
-            failed = f", {states[JobState.FAILED]} failed" if states.get(JobState.FAILED) else ""
-            return f"{name.replace('/', ' ')}: {ended} of {total} ended{failed}, {active} running"
-    return "nothing is running"
+    """The stage that moves, with its progress: ``gen000 scf: 34 of 71 ended, 2 running``; else the first that waits."""
+    stages = [(name, states) for name, states in index.counts().items() if _open(states)]
+    moving = [stage for stage in stages if _active(stage[1])] or stages
+    if not moving:
+        return "nothing is running"
+    name, states = moving[-1]
+    ended = sum(states.values()) - _open(states)
+    failed = f", {states[JobState.FAILED]} failed" if states.get(JobState.FAILED) else ""
+    return f"{name.replace('/', ' ')}: {ended} of {sum(states.values())} ended{failed}, {_active(states)} running"
+
+
+def _active(states: dict[str, int]) -> int:
+    return sum(states.get(state, 0) for state in IN_QUEUE)
+
+
+def _open(states: dict[str, int]) -> int:
+    return _active(states) + states.get(JobState.PENDING, 0)
 
 
 def write(project: Project, seen: dict[str, Any]) -> None:

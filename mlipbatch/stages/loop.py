@@ -79,8 +79,9 @@ def _all(project: Project, config: Config, view: View) -> Iterator[JobSpec]:
         yield _report(config, generation)
 
 
-def _resources(config: Config) -> Resources:
-    return Resources(config.jobs.work_cores, config.jobs.work_walltime)
+def _resources(config: Config, *, serial: bool = False) -> Resources:
+    """What screening and training ask for; a serial job gains nothing from more than one core."""
+    return Resources(1 if serial else config.jobs.work_cores, config.jobs.work_walltime)
 
 
 def _cold_start(config: Config, view: View) -> Iterator[JobSpec]:
@@ -95,7 +96,7 @@ def _cold_start(config: Config, view: View) -> Iterator[JobSpec]:
             "generated.extxyz": f"candidates/{name}.generated.extxyz",
             "walkers.extxyz": f"candidates/{name}.walkers.extxyz",
         },
-        resources,
+        _resources(config, serial=True),
         priority=BEFORE_LABELS,
     )
     if view.done(0, "generate"):
@@ -127,7 +128,7 @@ def _cold_start(config: Config, view: View) -> Iterator[JobSpec]:
             f"{name}/select/labels",
             [["mlipbatch", "select", source, "-k", number, "-o", "selected.extxyz", "--config", CONFIG]],
             {"selected.extxyz": f"candidates/{name}.selected.extxyz"},
-            resources,
+            _resources(config, serial=True),
             priority=BEFORE_LABELS,
             parents=(f"{name}/screen/candidates",),
         )
@@ -147,7 +148,7 @@ def _explore(config: Config, view: View, generation: int) -> Iterator[JobSpec]:
                  "--index", str(number), "--seed", str(config.seed + 1000 * generation + number)],
             ],
             {"frames.extxyz": f"explore/{name}/{walker}.extxyz", "frames.walk.json": f"explore/{name}/{walker}.walk.json"},
-            _resources(config),
+            _resources(config, serial=True),
             priority=BEFORE_LABELS,
             parents=(f"{before}/train/potential",),
         )  # fmt: skip
@@ -164,7 +165,7 @@ def _explore(config: Config, view: View, generation: int) -> Iterator[JobSpec]:
              "--config-type", f"{frames.ACTIVE_LEARNING}{generation}", "-o", "boxes.extxyz"],
         ],
         {"boxes.extxyz": f"candidates/{name}.selected.extxyz"},
-        _resources(config),
+        _resources(config, serial=True),
         priority=BEFORE_LABELS,
         parents=tuple(walker.id for walker in walkers),
     )  # fmt: skip
@@ -195,7 +196,7 @@ def _report(config: Config, generation: int) -> JobSpec:
         f"{name}/report/report",
         [["mlipbatch", "report", PROJECT]],
         {},
-        _resources(config),
+        _resources(config, serial=True),
         priority=AFTER_LABELS,
         parents=(f"{name}/train/potential",),
     )
