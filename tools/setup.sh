@@ -90,13 +90,15 @@ obey_pips_settings() {
   [ -z "$certificate" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$certificate}"
 }
 
-torch_options() { # one option of uv a line: without a GPU the CPU build, which is gigabytes smaller
-  local cpu_build
-  cpu_build="$(grep -m1 '^torch==' constraints.txt)+cpu"
+can_install() { .venv/bin/uv pip install -q --dry-run --no-deps --python .venv "$@" 2>/dev/null; }
+
+torch_option() { # of uv: without a GPU the CPU build, which is gigabytes smaller
+  local pin
+  pin=$(grep -m1 '^torch==' constraints.txt)
   if has_gpu; then
-    echo --torch-backend=auto
-  elif [ -n "${UV_FIND_LINKS:-}" ] && .venv/bin/uv pip install -q --dry-run --no-deps --python .venv "$cpu_build" 2>/dev/null; then
-    echo "$cpu_build"
+    if can_install --torch-backend=auto "$pin"; then echo --torch-backend=auto; fi # else what the index has
+  elif [ -n "${UV_FIND_LINKS:-}" ] && can_install "$pin+cpu"; then
+    echo "$pin+cpu"
   else
     echo --torch-backend=cpu
   fi
@@ -110,9 +112,9 @@ pip_would_pull_cuda() {
 install_project() {
   say "installing mlipbatch[$EXTRAS] into .venv (icet and fpsample are compiled: a minute or two)"
   if [ -x .venv/bin/uv ]; then
-    local options
-    mapfile -t options < <(torch_options)
-    .venv/bin/uv pip install --python .venv -c constraints.txt "${options[@]}" -e ".[$EXTRAS]" >&2
+    local option
+    option=$(torch_option)
+    .venv/bin/uv pip install --python .venv -c constraints.txt ${option:+"$option"} -e ".[$EXTRAS]" >&2
   else
     ! pip_would_pull_cuda || die "pip alone would pull torch with gigabytes of CUDA: install uv first (pip install uv)," \
       "or set PIP_EXTRA_INDEX_URL to PyTorch's index of CPU builds, and run this again"
