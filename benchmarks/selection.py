@@ -4,7 +4,7 @@ python benchmarks/selection.py --points 100000 --dim 200 --picks 500 --json sele
 python benchmarks/selection.py --descriptors DESCRIPTORS.npy --picks 500
 
 Times are the best of --repeats runs in this process, after one small run that loads the libraries; `peak_rss_mb` is read before
-peers are loaded and includes the points themselves.
+peers are loaded and includes the points themselves (and what making them took).
 """
 
 from __future__ import annotations
