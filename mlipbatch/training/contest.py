@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlipbatch.config.model import TrainingConfig
+from mlipbatch.core.potential import Potential
 from mlipbatch.training.basis import load_basis
 from mlipbatch.training.errors import all_errors, summary
 from mlipbatch.training.linear import Data, LinearFit, fit_linear
 from mlipbatch.training.model import Model
-from mlipbatch.training.potential import Facts
 from mlipbatch.training.progress import Say
 from mlipbatch.training.refine import refine
 from mlipbatch.training.ridge import score
@@ -26,7 +26,7 @@ class Task:
     data: Data
     fold_of: list[int | None]  # fold of each structure; fold 0 is what the contest is decided on
     config: TrainingConfig
-    facts: Facts
+    potential: Potential  # all but the basis, which is what this is about
     seed: int
     say: Say
 
@@ -37,7 +37,7 @@ class Task:
     def validate(self, basis: Any) -> dict[str, Any]:
         """Errors of a potential on the validation roots, and their geometric mean as `score`."""
         held_out = [label for (label, _), fold in zip(self.data, self.fold_of, strict=True) if fold == 0]
-        errors = summary(all_errors(Model(basis, self.facts), held_out))
+        errors = summary(all_errors(Model(basis, self.potential, graded=False), held_out))
         names = ("energy_rmse_mev_per_atom", "force_rmse_mev_per_a", "stress_rmse_gpa")
         return {**errors, "score": score(*(errors[name] or 0.0 for name in names))}
 

@@ -78,8 +78,8 @@ def add_label(fold: Fold, label: Label, rows: Rows, offset: Prediction) -> None:
     if label.virial is not None and rows.virial is not None:
         fold.virial.add(rows.virial, label.virial - offset.virial)
     kept = label.mask  # the buffer's rows are absent, not light: their forces may be anything
-    forces = (label.forces - offset.forces)[kept]
-    fold.force.add(rows.forces[kept].reshape(forces.size, -1), forces.ravel())
+    forces = (label.forces - offset.forces)[kept].ravel()
+    fold.force.add(rows.forces[kept].reshape(len(forces), rows.forces.shape[2]), forces)
 
 
 def total(folds: Sequence[Fold], weights: LossWeights) -> tuple[Array, Array]:

@@ -8,10 +8,9 @@ from typing import Any
 
 from ase import Atoms
 
-from mlipbatch.config.errors import InputError
 from mlipbatch.training.errors import all_errors, grades, summary
 from mlipbatch.training.labels import read_labels
-from mlipbatch.training.model import check_elements, load_model
+from mlipbatch.training.model import load_model
 from mlipbatch.training.progress import Progress, Say, silent
 
 
@@ -25,9 +24,8 @@ def evaluate_potential(
     model = load_model(folder)
     labels = read_labels(frames, file)
     for index, label in enumerate(labels):
-        try:
-            check_elements(label.atoms, model.facts.elements)
-        except InputError as error:
-            raise InputError(f"structure {index} ({label.name}): {error.message}", file=file) from error
+        model.potential.need_elements(
+            set(label.atoms.symbols), f"{file or 'the data'}: structure {index} ({label.name})"
+        )
     errors = all_errors(model, labels, Progress("structure", len(labels), progress))
     return {**summary(errors), "gamma": grades(errors)}

@@ -13,15 +13,16 @@ from ase import Atoms
 from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import TrainingConfig
 from mlipbatch.core.frames import CONFIG_TYPE, EOS_REFERENCE
+from mlipbatch.core.potential import Potential, read_potential
 from mlipbatch.store.durable import sync_folder, write_text
 from mlipbatch.training import report
 from mlipbatch.training.activeset import write_active_set
 from mlipbatch.training.basis import function_counts, load_basis, new_basis
-from mlipbatch.training.contest import Contest, Task, hold_contest
+from mlipbatch.training.contest import Task, hold_contest
 from mlipbatch.training.labels import Label, read_labels
 from mlipbatch.training.linear import Data, assign_folds
-from mlipbatch.training.model import check_elements, load_model
-from mlipbatch.training.potential import ACTIVE_SET, BASIS, FACTS, REPORT, Facts, write_basis, write_facts
+from mlipbatch.training.model import load_model
+from mlipbatch.training.potential import REPORT, write_basis, write_facts
 from mlipbatch.training.progress import Clock, Say, silent
 from mlipbatch.training.references import References, reference_energies
 from mlipbatch.training.zbl import zbl
@@ -48,18 +49,20 @@ def fit(
     tested = read_labels(list(test)) if test else []
     check_folder(out)
     clock = Clock(progress)
-    basis = _basis(labels, config, start_from)
-    for label in tested:
-        check_elements(label.atoms, basis.elements_name)
+    basis = _basis(labels, tested, config, start_from)
     references, data = subtract(labels, config, list(basis.elements_name))
-    task = Task(data, assign_folds(labels, seed), config, _facts(basis, config, references), seed, progress)
-    clock.step("baseline", f"{len(labels)} structures, {task.facts.functions} functions")
+    making = _unfinished(out)
+    potential = _potential(making, basis, config, references)
+    task = Task(data, assign_folds(labels, seed), config, potential, seed, progress)
+    clock.step("baseline", f"{len(labels)} structures, {potential.functions} functions")
     closed = task.linear(basis)
     clock.step("closed form")
-    making = _fresh(out)
+    _start_afresh(making)
     contest = hold_contest(closed, task, making / "pacemaker")
     clock.step("pacemaker", contest.said)
-    missing = _write(making, contest, task.facts, labels)
+    write_basis(potential, contest.basis)
+    write_facts(potential)
+    missing = write_active_set(potential.active_set, load_basis(potential.yaml), labels)
     clock.step("active set")
     written = report.settings(task, closed, contest, references) | {"functions_not_spanned": missing}
     written |= report.make(load_model(making), labels, tested, clock)
@@ -79,45 +82,47 @@ def subtract(labels: Sequence[Label], config: TrainingConfig, elements: list[str
     return references, list(zip(labels, offsets, strict=True))
 
 
-def _basis(labels: Sequence[Label], config: TrainingConfig, start_from: Path | None) -> Any:
+def _basis(labels: Sequence[Label], tested: Sequence[Label], config: TrainingConfig, start_from: Path | None) -> Any:
     if config.zbl_outer <= config.zbl_inner:
         raise InputError(f"zbl_outer ({config.zbl_outer} A) must be above zbl_inner ({config.zbl_inner} A)")
+    elements = {symbol for label in labels for symbol in label.atoms.symbols}
+    unseen = sorted({symbol for label in tested for symbol in label.atoms.symbols} - elements)
+    if unseen:
+        raise InputError(f"the test structures have {', '.join(unseen)}, which no training structure has")
     if start_from is None:
-        elements = sorted({symbol for label in labels for symbol in label.atoms.symbols})
-        return new_basis(elements, config)
-    if not (start_from / BASIS).is_file():
-        raise InputError(f"{start_from} is not a potential to start from: it has no {BASIS}")
-    basis = load_basis(start_from / BASIS)
-    for label in labels:
-        check_elements(label.atoms, basis.elements_name)
-    return basis
+        return new_basis(sorted(elements), config)
+    previous = read_potential(start_from)
+    previous.need_elements(elements, "the training data")
+    return load_basis(previous.yaml)
 
 
-def _facts(basis: Any, config: TrainingConfig, references: References) -> Facts:
-    core = {"inner": config.zbl_inner, "outer": config.zbl_outer}
-    return Facts(
-        list(basis.elements_name), float(basis.cutoffmax), core, references.energies, sum(function_counts(basis))
+def _potential(folder: Path, basis: Any, config: TrainingConfig, references: References) -> Potential:
+    return Potential(
+        folder=folder,
+        elements=tuple(basis.elements_name),
+        cutoff=float(basis.cutoffmax),
+        zbl_inner=config.zbl_inner,
+        zbl_outer=config.zbl_outer,
+        reference_energies=references.energies,
+        functions=sum(function_counts(basis)),
     )
-
-
-def _write(folder: Path, contest: Contest, facts: Facts, labels: Sequence[Label]) -> dict[str, int]:
-    write_basis(folder, contest.basis)
-    write_facts(folder, facts)
-    return write_active_set(folder / ACTIVE_SET, load_basis(folder / BASIS), labels)
 
 
 def check_folder(out: Path) -> None:
     """InputError where `out` is something that a potential must not replace."""
-    if out.exists() and not (out / FACTS).is_file() and (out.is_file() or any(out.iterdir())):
+    if out.exists() and not (out / "potential.json").is_file() and (out.is_file() or any(out.iterdir())):
         raise InputError(f"{out} is there already and is no potential: give another folder, or remove it")
 
 
-def _fresh(out: Path) -> Path:
-    """An empty folder beside `out`, where the potential is made; what a killed run left of it goes."""
-    folder = out.with_name(f".{out.name}.unfinished")
+def _unfinished(out: Path) -> Path:
+    """The folder beside `out` in which the potential is made."""
+    return out.with_name(f".{out.name}.unfinished")
+
+
+def _start_afresh(folder: Path) -> None:
+    """Empty it of what a killed run left."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    return folder
 
 
 def _publish(made: Path, out: Path) -> None:

@@ -1,65 +1,48 @@
-"""A potential on disk: the folder that LAMMPS, ASE and the exploration read."""
+"""Writing a potential's folder, which LAMMPS, ASE and the exploration read (`mlipbatch.core.potential` reads it)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ase import data
 
-from mlipbatch.config.errors import InputError
+from mlipbatch.core.potential import Potential
 from mlipbatch.store.durable import write_text
 
-BASIS, RECURSIVE, ACTIVE_SET = "potential.yaml", "potential.yace", "potential.asi"
-LAMMPS, FACTS, REPORT = "in.potential", "potential.json", "report.json"
+REPORT = "report.json"
 
 
-@dataclass(frozen=True)
-class Facts:
-    """potential.json: what is needed besides the ACE basis. Total energy = references + ZBL + ACE."""
-
-    elements: list[str]  # LAMMPS types 1, 2, ... in this order: alphabetical
-    cutoff: float  # A
-    zbl: dict[str, float]  # inner, outer: A
-    reference_energies: dict[str, float]  # eV an atom
-    functions: int  # of all elements together
-
-
-def write_facts(folder: Path, facts: Facts) -> None:
+def write_facts(potential: Potential) -> None:
     """Write potential.json and in.potential."""
-    write_text(folder / FACTS, json.dumps(asdict(facts), indent=2) + "\n")
-    write_text(folder / LAMMPS, lammps_lines(facts))
+    facts = {
+        "elements": list(potential.elements),
+        "cutoff": potential.cutoff,
+        "zbl": {"inner": potential.zbl_inner, "outer": potential.zbl_outer},
+        "reference_energies": potential.reference_energies,
+        "functions": potential.functions,
+    }
+    write_text(potential.folder / "potential.json", json.dumps(facts, indent=2) + "\n")
+    write_text(potential.lammps_input, lammps_lines(potential))
 
 
-def read_facts(folder: Path) -> Facts:
-    """Read potential.json; InputError where `folder` is no potential."""
-    path = folder / FACTS
-    if not path.is_file():
-        raise InputError(f"{folder} is not a potential: it has no {FACTS}; `mlipbatch fit` makes one")
-    try:
-        return Facts(**json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        sentence = f"it does not describe a potential ({error}); make it again by `mlipbatch fit`"
-        raise InputError(sentence, file=str(path)) from error
-
-
-def lammps_lines(facts: Facts) -> str:
+def lammps_lines(potential: Potential) -> str:
     """The lines of a LAMMPS input that use the potential (ML-PACE and MANYBODY packages; units metal)."""
-    names = " ".join(facts.elements)
-    overlay = f"pace/extrapolation zbl {facts.zbl['inner']:.10g} {facts.zbl['outer']:.10g}"
-    numbers = [data.atomic_numbers[element] for element in facts.elements]
+    yace, asi = potential.yace.name, potential.active_set.name
+    names = " ".join(potential.elements)
+    overlay = f"pace/extrapolation zbl {potential.zbl_inner:.10g} {potential.zbl_outer:.10g}"
+    numbers = [data.atomic_numbers[element] for element in potential.elements]
     pairs = [
         f"pair_coeff {i} {j} zbl {first} {second}"
         for i, first in enumerate(numbers, start=1)
         for j, second in enumerate(numbers[i - 1 :], start=i)
     ]
     lines = [
-        f"# atom types: {_types(facts.elements)}; units metal; energies are without the references of {FACTS}",
+        f"# atom types: {_types(potential.elements)}; units metal; energies are without the references of potential.json",
+        "variable potential index .  # this folder; from elsewhere: lmp -var potential PATH",
         f"pair_style hybrid/overlay {overlay}",
-        f"pair_coeff * * pace/extrapolation {RECURSIVE} {ACTIVE_SET} {names}",
+        f"pair_coeff * * pace/extrapolation ${{potential}}/{yace} ${{potential}}/{asi} {names}",
         *pairs,
         "# grade of every atom: fix gamma all pair 10 pace/extrapolation gamma 1",
     ]
@@ -70,7 +53,7 @@ def _types(elements: Sequence[str]) -> str:
     return ", ".join(f"{number} {element}" for number, element in enumerate(elements, start=1))
 
 
-def write_basis(folder: Path, basis: Any) -> None:
+def write_basis(potential: Potential, basis: Any) -> None:
     """Write potential.yaml and potential.yace."""
-    basis.save(str(folder / BASIS))
-    basis.to_ACECTildeBasisSet().save_yaml(str(folder / RECURSIVE))
+    basis.save(str(potential.yaml))
+    basis.to_ACECTildeBasisSet().save_yaml(str(potential.yace))

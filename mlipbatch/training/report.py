@@ -40,13 +40,13 @@ def make(model: Model, labels: Sequence[Label], tested: Sequence[Label], clock: 
 
 def settings(task: Task, closed: LinearFit, contest: Contest, references: References) -> dict[str, Any]:
     """What was fitted with, what was chosen, and on what grounds."""
-    choice, config, facts = closed.choice, task.config, task.facts
+    choice, config, potential = closed.choice, task.config, task.potential
     return {
-        "elements": facts.elements,
-        "functions": facts.functions,
-        "cutoff": facts.cutoff,
+        "elements": list(potential.elements),
+        "functions": potential.functions,
+        "cutoff": potential.cutoff,
         "radial_basis": config.radial_basis,
-        "zbl": facts.zbl,
+        "zbl": {"inner": potential.zbl_inner, "outer": potential.zbl_outer},
         "reference_energies": references.energies,
         "reference_energies_from": references.sources,
         "weights": {
