@@ -10,13 +10,14 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from mlipbatch.core import frames as names
-from mlipbatch.embedding.surroundings import neighbours
+from mlipbatch.core.potential import Potential
+from mlipbatch.embedding.novelty import ActiveSet, Projector, active_sets
 
 Floats = NDArray[np.float64]
 
+KNOWN = 1.1  # gamma of what is in the active set is 1: less than a tenth more teaches nothing
 A_FRAME = 2  # boxes of one frame
-SAME = 0.1  # A: environments whose sorted distances differ by less (root mean square) teach the same thing
-NEAREST = 16  # distances to each element that are compared
+MOST = 5000  # candidates looked at, the most uncertain ones
 
 
 class Choice(NamedTuple):
@@ -27,40 +28,34 @@ class Choice(NamedTuple):
     gamma: float
 
 
-def choose(frames: Sequence[Atoms], number: int, low: float, high: float, apart: float) -> list[Choice]:
+def choose(
+    frames: Sequence[Atoms], potential: Potential, number: int, low: float, high: float, apart: float
+) -> list[Choice]:
     """At most `number` atoms with low <= gamma <= high, the most uncertain first.
 
-    Of one frame at most two, at least `apart` (A) from each other; of environments that are nearly the same, only the first.
-    Frames need the array gamma.
+    Of one frame at most two, at least `apart` (A) from each other. After each choice the others get the gamma that they
+    would have if it had been learnt; what would then be known is not chosen. Frames need the array gamma.
     """
-    elements = sorted({int(z) for frame in frames for z in frame.numbers})
-    chosen: list[Choice] = []
-    prints: list[tuple[int, Floats]] = []
-    for candidate in _ranked(frames, low, high):
-        if len(chosen) == number:
+    candidates = ranked(frames, low, high)[:MOST]
+    projector, active = Projector(potential), active_sets(potential)
+    projections = [projector.project(frames[one.frame], one.atom) for one in candidates]
+    symbols = [str(frames[one.frame].symbols[one.atom]) for one in candidates]
+    chosen: list[int] = []
+    left = list(range(len(candidates)))
+    while left and len(chosen) < number:
+        grades = _grades(left, symbols, projections, active) if chosen else [candidates[n].gamma for n in left]
+        best = int(np.argmax(grades))
+        if grades[best] < KNOWN:
             break
-        frame = frames[candidate.frame]
-        if not _room(frame, candidate, [one for one in chosen if one.frame == candidate.frame], apart):
-            continue
-        kind, distances = int(frame.numbers[candidate.atom]), fingerprint(frame, candidate.atom, elements, apart)
-        if any(kind == other and _rms(distances - seen) < SAME for other, seen in prints):
-            continue
-        chosen.append(candidate)
-        prints.append((kind, distances))
-    return chosen
+        chosen.append(left[best])
+        active[symbols[left[best]]].learn(projections[left[best]])
+        taken = [candidates[n] for n in chosen]
+        left = [n for n in left if has_room(frames[candidates[n].frame], candidates[n], taken, apart)]
+    return [candidates[n] for n in chosen]
 
 
-def fingerprint(frame: Atoms, atom: int, elements: Sequence[int], cutoff: float) -> Floats:
-    """Sorted distances (A) to the nearest atoms of each element within `cutoff`, missing ones counted at it."""
-    distance, found = neighbours(frame, atom, cutoff)
-    table = np.full((len(elements), NEAREST), cutoff)
-    for row, element in enumerate(elements):
-        near = np.sort(distance[found == element])[:NEAREST]
-        table[row, : len(near)] = near
-    return table.ravel()
-
-
-def _ranked(frames: Sequence[Atoms], low: float, high: float) -> list[Choice]:
+def ranked(frames: Sequence[Atoms], low: float, high: float) -> list[Choice]:
+    """All atoms with low <= gamma <= high, most uncertain first; ties in order of frames and atoms."""
     candidates = [
         Choice(number, int(atom), float(frame.arrays[names.GAMMA][atom]))
         for number, frame in enumerate(frames)
@@ -69,11 +64,16 @@ def _ranked(frames: Sequence[Atoms], low: float, high: float) -> list[Choice]:
     return sorted(candidates, key=lambda one: (-one.gamma, one.frame, one.atom))
 
 
-def _room(frame: Atoms, candidate: Choice, others: Sequence[Choice], apart: float) -> bool:
-    if len(others) >= A_FRAME:
-        return False
-    return all(frame.get_distance(candidate.atom, other.atom, mic=True) >= apart for other in others)
+def has_room(frame: Atoms, candidate: Choice, taken: Sequence[Choice], apart: float) -> bool:
+    """Whether another box may be cut out of the frame, there."""
+    others = [other.atom for other in taken if other.frame == candidate.frame]
+    if not others:
+        return True
+    near = frame.get_distances(candidate.atom, others, mic=True).min() < apart
+    return len(others) < A_FRAME and not near
 
 
-def _rms(difference: Floats) -> float:
-    return float(np.sqrt(np.mean(difference**2)))
+def _grades(
+    rows: Sequence[int], symbols: Sequence[str], projections: Sequence[Floats], active: dict[str, ActiveSet]
+) -> list[float]:
+    return [float(active[symbols[row]].grades(projections[row][None, :])[0]) for row in rows]

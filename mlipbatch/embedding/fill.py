@@ -39,7 +39,7 @@ class Filling:
 
 
 def fill(
-    around: Surroundings, cell: Floats, core_radius: float, max_atoms: int, expected: float | None = None
+    around: Surroundings, cell: Floats, core_radius: float, max_atoms: int, expected: int | None = None
 ) -> Filling | None:
     """The filling whose seam is best, of those with the `expected` number of atoms if that can be had.
 
@@ -48,7 +48,7 @@ def fill(
     """
     scaled = around.vectors @ np.linalg.inv(cell)
     outside = ((np.abs(scaled) - 0.5) * heights(cell)).max(axis=1)  # A; negative inside
-    if (outside < -1e-3).sum() > TOO_MANY * max_atoms:
+    if (expected or 0) > max_atoms or (outside < -1e-3).sum() > TOO_MANY * max_atoms:
         return None
     rows = np.flatnonzero(outside <= MARGIN * around.typical)
     core = np.linalg.norm(around.vectors[rows], axis=1) <= core_radius
@@ -60,14 +60,14 @@ def fill(
         for width in (np.inf, 1e-6):
             kept = _greedy(len(rows), pairs, around.seam_limits(rows, pairs) * strictness, outside[rows] <= width)
             if kept[core].all() and kept.sum() <= max_atoms:
-                exact = expected is not None and abs(kept.sum() - expected) <= 0.5 + 1e-6
+                exact = expected is not None and int(kept.sum()) == expected
                 made.append(Filling(cell, np.sort(rows[kept]), _seam(around, rows, pairs, kept), exact))
         if expected is not None and _settled(made, expected):
             break
     return min(made, key=lambda filling: (not filling.exact, filling.mismatch), default=None)
 
 
-def _settled(made: list[Filling], expected: float) -> bool:
+def _settled(made: list[Filling], expected: int) -> bool:
     """Whether other strictness is of no use: the number is right, or the expectation is wrong."""
     if not made:
         return False

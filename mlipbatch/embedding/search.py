@@ -20,8 +20,11 @@ Found = tuple[Filling, Size]
 GOOD_SEAM = (
     0.5  # neighbours an atom: a repeat of the crystal with such a seam is right, whatever its density (surfaces)
 )
-DENSITY_COST = 12.0  # neighbours an atom: how many twice too dense a box has too many, in a close-packed metal
+DENSITY_COST = (
+    30.0  # neighbours an atom: twice too dense; more than the seam itself can say, which is noisy in a liquid
+)
 SHRINK_COST = 0.5  # neighbours an atom that giving up the whole buffer must save
+STRIDE = 3  # sizes of the buffer: edges are scanned over a wider range than one step of it
 SIZE_COST = 0.02  # neighbours an atom that an edge twice too long must save
 
 
@@ -65,15 +68,18 @@ def _crystal(
 
 def _scanned(frame: Atoms, around: Surroundings, allowed: Sequence[Size], max_atoms: int) -> Found | None:
     """Of the sizes with the full core the one whose seam is best for its buffer; a smaller core only where none fits."""
-    best, least = None, np.inf
-    for size in allowed:
-        if best is not None and size[0] < allowed[0][0]:
-            break
-        filling = _scan(frame, around, *size, max_atoms)
-        cost = np.inf if filling is None else badness(around, filling) + SHRINK_COST * (1 - size[1] / allowed[0][1])
-        if filling is not None and cost < least:
-            best, least = (filling, size), cost
-    return best
+    whole = [size for size in allowed if size[0] == allowed[0][0]]
+    first = _first(frame, around, allowed, max_atoms)
+    if first is None or first[1] not in whole:
+        return first
+    later = whole[whole.index(first[1]) + STRIDE :: STRIDE]
+    tried = [first, *((found, size) for size in later if (found := _scan(frame, around, *size, max_atoms)) is not None)]
+    return min(tried, key=lambda one: badness(around, one[0]) + SHRINK_COST * (1 - one[1][1] / allowed[0][1]))
+
+
+def _first(frame: Atoms, around: Surroundings, allowed: Sequence[Size], max_atoms: int) -> Found | None:
+    found = ((_scan(frame, around, *size, max_atoms), size) for size in allowed)
+    return next(((filling, size) for filling, size in found if filling is not None), None)
 
 
 def _scan(frame: Atoms, around: Surroundings, core_radius: float, buffer: float, max_atoms: int) -> Filling | None:

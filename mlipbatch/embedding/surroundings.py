@@ -72,11 +72,11 @@ def surroundings(frame: Atoms, center: int, reach: float) -> Surroundings:
 
 
 def neighbours(frame: Atoms, atom: int, cutoff: float) -> tuple[Floats, Integers]:
-    """Distances (A) and atomic numbers [n] of what is within `cutoff` of an atom, itself not counted."""
+    """Vectors [n, 3] (A) to what is within `cutoff` of an atom, itself not counted, and atomic numbers [n]."""
     vectors, index = _images(frame, atom, cutoff)
     distance = np.linalg.norm(vectors, axis=1)
     near = (distance <= cutoff) & (distance > 0)
-    return distance[near], frame.numbers[index[near]].astype(np.int64)
+    return vectors[near], frame.numbers[index[near]].astype(np.int64)
 
 
 def _images(frame: Atoms, center: int, reach: float) -> tuple[Floats, Integers]:
