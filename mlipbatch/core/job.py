@@ -42,7 +42,7 @@ class JobSpec:
     def __post_init__(self) -> None:
         """Refuse an id that could leave the jobs folder or needs quoting. Raises ValueError."""
         parts = self.id.split("/")
-        if len(parts) != 3 or not all(SAFE.match(part) for part in parts):  # noqa: PLR2004  generation, kind, name
+        if len(parts) != 3 or not all(SAFE.match(part) for part in parts):
             raise ValueError(f"job id {self.id!r} is not GENERATION/KIND/NAME of letters, digits and . _ = + -")
 
     @property

@@ -126,7 +126,7 @@ def _cold_start(config: Config, view: View) -> Iterator[JobSpec]:
         source = f"{PROJECT}/candidates/{name}.kept.extxyz"
         yield work(
             f"{name}/select/labels",
-            [["mlipbatch", "select", source, "-k", number, "-o", "selected.extxyz", "--config", CONFIG]],
+            [["mlipbatch", "select", source, "-k", number, "--at-most", "-o", "selected.extxyz", "--config", CONFIG]],
             {"selected.extxyz": f"candidates/{name}.selected.extxyz"},
             _resources(config, serial=True),
             priority=BEFORE_LABELS,
