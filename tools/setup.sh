@@ -19,7 +19,7 @@ missing_packages() { # for running: always looked at, it costs nothing
   compgen -G '/usr/share/espresso/pseudo/*.UPF' >/dev/null || echo quantum-espresso-data
   # Debian's pw.x comes with the reference BLAS, which takes 1.6 times as long
   if [ "$(command -v pw.x || echo /usr/bin/pw.x)" = /usr/bin/pw.x ]; then
-    PATH="$PATH:/usr/sbin:/sbin" ldconfig -p | grep -qE 'openblas|mkl_rt|blis' || echo libopenblas0-serial
+    grep -qE "openblas|mkl_rt|blis" <(PATH="$PATH:/usr/sbin:/sbin" ldconfig -p) || echo libopenblas0-serial
   fi
 }
 
