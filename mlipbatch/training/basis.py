@@ -12,8 +12,9 @@ from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import TrainingConfig
 from mlipbatch.training.zbl import Array
 
-# pace's `power_order` takes the simplest functions of this shape first, up to the number asked for. Tried on Si, Mo, Al-Mg.
-SHAPE = {"nradmax_by_orders": [15, 6, 4, 3, 2], "lmax_by_orders": [0, 5, 5, 2, 1]}
+# pace's `power_order` takes the simplest functions of this shape first, up to the number asked for. Shape tried on Si, Mo, Al-Mg.
+RADIAL, ANGULAR = (15, 6, 4, 3, 2), (0, 5, 5, 2, 1)  # largest n and l of each body order
+POWERS = (8, 10, 12, 14, 16, 32)  # tried as the largest power, body order + sum of n + sum of l, that is needed
 RADIAL_PARAMETERS = {"SBessel": 5.25, "ChebExpCos": 5.25, "ChebPow": 2.0}
 
 
@@ -23,6 +24,7 @@ def new_basis(elements: Sequence[str], config: TrainingConfig) -> Any:
     Raises InputError where the number of functions is too small to spread over the pairs of so many elements.
     """
     from pyace import ACEBBasisSet, create_multispecies_basis_config
+    from pyace.multispecies_basisextension import create_multispecies_basisblocks_list
 
     blocks = len(elements) * 2 ** (len(elements) - 1)  # (centre; set of species around it)
     if config.functions_per_element * len(elements) < blocks:
@@ -30,7 +32,17 @@ def new_basis(elements: Sequence[str], config: TrainingConfig) -> Any:
         raise InputError(
             f"functions_per_element is {config.functions_per_element}, but {len(elements)} elements need {least} or more"
         )
-    embedding = {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": [1, 1], "ndensity": 1}
+    per_block = config.functions_per_element * len(elements) // blocks
+    for power in POWERS:  # the whole shape has 10^5 functions for four elements, nearly all of them cut off again
+        specification = _specification(elements, config, power)
+        found = create_multispecies_basisblocks_list(specification)
+        if min(sum(_power(function) <= power for function in block.funcspecs) for block in found) >= per_block:
+            break
+    specification["functions"]["number_of_functions_per_element"] = config.functions_per_element
+    return ACEBBasisSet(create_multispecies_basis_config(specification))
+
+
+def _specification(elements: Sequence[str], config: TrainingConfig, power: int) -> dict[str, Any]:
     bond = {
         "radbase": config.radial_basis,
         "radparameters": [RADIAL_PARAMETERS[config.radial_basis]],
@@ -39,14 +51,25 @@ def new_basis(elements: Sequence[str], config: TrainingConfig) -> Any:
         "NameOfCutoffFunction": "cos",
         "core-repulsion": [0.0, 1.0],  # none: ZBL is added outside
     }
-    specification = {
+    return {
         "deltaSplineBins": 0.001,
         "elements": list(elements),
-        "embeddings": {"ALL": embedding},
+        "embeddings": {"ALL": {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": [1, 1], "ndensity": 1}},
         "bonds": {"ALL": bond},
-        "functions": {"number_of_functions_per_element": config.functions_per_element, "ALL": SHAPE},
+        "functions": {"ALL": _shape(power)},
     }
-    return ACEBBasisSet(create_multispecies_basis_config(specification))
+
+
+def _shape(power: int) -> dict[str, list[int]]:
+    """The part of the shape that functions up to `power` can reach: one large n among ones, or two equal l."""
+    orders = range(1, len(RADIAL) + 1)
+    radial = [max(1, min(n, power - 2 * order + 1)) for order, n in zip(orders, RADIAL, strict=True)]
+    angular = [max(0, min(most, (power - 2 * order) // 2)) for order, most in zip(orders, ANGULAR, strict=True)]
+    return {"nradmax_by_orders": radial, "lmax_by_orders": angular}
+
+
+def _power(function: Any) -> int:
+    return int(len(function.ns) + sum(function.ns) + sum(function.ls))
 
 
 def load_basis(path: Path) -> Any:
