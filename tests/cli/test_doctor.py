@@ -154,6 +154,15 @@ def test_a_data_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.Monkey
     assert machine.look_at_data_folder().well
 
 
+def test_a_gpu_is_named_and_its_absence_is_no_fault(bin_folder: Path) -> None:
+    assert not machine.look_for_gpu().found
+    program(bin_folder, "nvidia-smi", "NVIDIA-SMI has failed because it couldn't communicate with the driver", code=9)
+    assert not machine.look_for_gpu().found
+    program(bin_folder, "nvidia-smi", "NVIDIA A100-SXM4-40GB, 40960 MiB")
+    assert machine.look_for_gpu().version == "NVIDIA A100-SXM4-40GB, 40960 MiB"
+    assert ready([machine.look_for_gpu()])
+
+
 @pytest.mark.engines
 def test_deep_really_runs_pw_x_and_lammps() -> None:
     scf = trial.run_scf()
