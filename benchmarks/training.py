@@ -1,8 +1,8 @@
 """Errors and time of a fit with nothing set by hand: `python benchmarks/training.py --train FILE --test FILE [--json FILE]`.
 
-Cutoff, number of functions, weights and ridge are chosen from the training file alone; the test file is opened when the potential
-is finished. Data: labels with REF_energy (eV), REF_forces (eV/A), REF_stress (eV/A^3), such as the mlearn sets of Zuo et al., J. Phys.
-Chem. A 124, 731 (2020).
+Cutoff, number of functions, weights and ridge are chosen from the training file alone; the test file is opened when the
+potential is finished. Data: labels with REF_energy (eV), REF_forces (eV/A), REF_stress (eV/A^3), such as the mlearn sets of
+Zuo et al., J. Phys. Chem. A 124, 731 (2020).
 """
 
 from __future__ import annotations
