@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
+from scipy.sparse import csr_array
 
 from mlipbatch.training.basis import function_counts
 from mlipbatch.training.environment import environment, with_free_images
@@ -50,11 +51,13 @@ class Projector:
             energy[self.starts[species] : self.starts[species + 1]] = values.sum(axis=0)
         if not virial:
             return Rows(energy, gradients.transpose(0, 2, 1), None, projections, owners)
-        forces = np.zeros((size, self.n_functions, 3))
-        np.add.at(forces, np.asarray(env.origins), gradients)
-        positions = np.asarray(env.x)
-        strain = np.stack([-positions[:, a] @ gradients[:, :, b] for a, b in VOIGT])
-        return Rows(energy, forces.transpose(0, 2, 1), strain, projections, owners)
+        flat = gradients.reshape(len(gradients), -1)
+        owner = csr_array((np.ones(len(flat)), (np.asarray(env.origins), np.arange(len(flat)))), (size, len(flat)))
+        forces = (owner @ flat).reshape(size, self.n_functions, 3)
+        strain = (np.asarray(env.x).T @ flat).reshape(3, self.n_functions, 3)
+        return Rows(
+            energy, forces.transpose(0, 2, 1), np.stack([-strain[a, :, b] for a, b in VOIGT]), projections, owners
+        )
 
     def projections(self, atoms: Atoms) -> tuple[dict[int, Array], dict[int, Any]]:
         """Basis functions on every atom, without gradients: by species, with the atoms' indices."""
