@@ -16,7 +16,7 @@ Frame = TypeVar("Frame")
 class Verdict(Enum):
     """What to do after a look at the frame."""
 
-    GO_ON = "go on"  # known, and a frame to come back to
+    GO_ON = "go on"  # known
     COLLECT = "collect"  # a candidate for DFT; the walk goes on
     GO_BACK = "go back"  # dangerous: from the last good frame with half the time step
     GIVE_UP = "give up"  # dangerous once too often
@@ -36,6 +36,11 @@ def judge(gamma_max: float, explosion: str, limits: Limits, retries: int) -> Ver
     if explosion or not gamma_max <= limits.high:  # written so that NaN is dangerous
         return Verdict.GO_BACK if retries < limits.retries else Verdict.GIVE_UP
     return Verdict.GO_ON if gamma_max < limits.low else Verdict.COLLECT
+
+
+def trustworthy(gamma_max: float, limits: Limits) -> bool:
+    """Whether a frame is good enough to come back to: well away from danger, if not quite known."""
+    return gamma_max < max(limits.low, limits.high / 2)
 
 
 def danger(gamma_max: float, explosion: str, limits: Limits) -> str:

@@ -16,7 +16,7 @@ from mlipbatch.config.model import ExplorationConfig
 from mlipbatch.core import frames as names
 from mlipbatch.core.potential import Potential, read_potential
 from mlipbatch.exploration.cells import boxed, enlarged
-from mlipbatch.exploration.decide import Limits, Verdict, Windows, danger, judge, ramp, spacing
+from mlipbatch.exploration.decide import Limits, Verdict, Windows, danger, judge, ramp, spacing, trustworthy
 from mlipbatch.exploration.evaluator import Evaluator
 from mlipbatch.exploration.report import Sample, WalkReport
 from mlipbatch.exploration.segment import Conditions, Ensemble, Look, Segment
@@ -43,7 +43,8 @@ def walk(
     """Simulate `start` (repeated to `config.atoms`) at `temperature` (K), heated from 300 K in the first fifth of the steps.
 
     Thermostat: Langevin. Between gamma_low and gamma_high frames are collected; above, or when the simulation explodes, the
-    walk goes back to its last good frame with half the time step, `max_retries` times. Same seed, same walk.
+    walk goes back to its last good frame (gamma below half of gamma_high) with half the time step, `max_retries` times.
+    Same seed, same walk.
     Raises InputError for elements that the potential does not know and for a folder that is no potential.
     """
     known = read_potential(potential)
@@ -107,9 +108,9 @@ class _Walker:
         report.count(look.gamma)
         energies = look.potential_energy, look.kinetic_energy
         report.samples.append(Sample(step, elapsed, self._target(step), look.temperature, *energies, gamma_max))
-        if verdict is Verdict.GO_ON:
+        if trustworthy(gamma_max, self.limits):
             self.good = Place(segment.snapshot(), step, elapsed)
-        elif self.windows.wants(elapsed, gamma_max):
+        if verdict is Verdict.COLLECT and self.windows.wants(elapsed, gamma_max):
             self.windows.keep(elapsed, gamma_max, self._labelled(segment.snapshot(), look, report, step, elapsed))
         return True
 

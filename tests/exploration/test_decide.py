@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from mlipbatch.exploration.decide import Limits, Verdict, Windows, danger, judge, ramp, spacing
+from mlipbatch.exploration.decide import Limits, Verdict, Windows, danger, judge, ramp, spacing, trustworthy
 
 LIMITS = Limits(low=2.0, high=10.0, retries=2)
 
@@ -32,6 +32,11 @@ def test_verdicts(gamma, explosion, retries, verdict):
 
 def test_no_retries_means_that_the_first_danger_ends_the_walk():
     assert judge(11.0, "", Limits(2.0, 10.0, 0), 0) is Verdict.GIVE_UP
+
+
+def test_a_frame_to_come_back_to_is_well_away_from_danger():
+    assert [trustworthy(gamma, LIMITS) for gamma in (0.5, 2.0, 4.9, 5.0, 9.9, math.nan)] == [True] * 3 + [False] * 3
+    assert trustworthy(7.0, Limits(low=8.0, high=10.0, retries=1))  # what is known may always be come back to
 
 
 def test_danger_says_what_it_was():
