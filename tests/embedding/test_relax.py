@@ -8,7 +8,7 @@ from ase.geometry import find_mic
 
 from mlipbatch.embedding import cut, relax_buffer
 from mlipbatch.training.calculator import calculator
-from tests.embedding.frames import DEMO, POTENTIAL, crystal
+from tests.embedding.frames import DEMO, LARGE, POTENTIAL, crystal
 
 pytestmark = pytest.mark.engines
 
@@ -51,3 +51,19 @@ def test_the_grade_of_the_box_itself_is_kept(potential):
     again.get_forces()
     assert box.arrays["gamma_box"] == pytest.approx(potential.results["gamma"], abs=1e-9)
     assert "gamma" in box.arrays  # that of the frame
+
+
+def test_a_core_as_wide_as_the_cutoff_feels_little_of_the_new_boundary(potential):
+    frame = crystal(a=4.0, sigma=0.2)
+    large = frame.copy()
+    large.calc = potential
+    forces = large.get_forces().copy()
+    gamma = potential.results["gamma"].copy()
+    box = relax_buffer(cut(frame, 200, LARGE), potential)
+    small = box.copy()
+    small.calc = potential
+    assert len(box) < len(frame)
+    assert box.arrays["gamma_box"][0] == pytest.approx(gamma[200], abs=1e-6)  # all its neighbours are core
+    core = box.arrays["force_mask"] == 1
+    error = small.get_forces()[core] - forces[box.arrays["original_index"][core]]
+    assert np.sqrt((error**2).mean()) < 0.05 * np.sqrt((forces**2).mean())
