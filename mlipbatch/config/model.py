@@ -60,6 +60,9 @@ class GenerationConfig(Model):
         "atoms", "sizes of the special quasirandom structures", min_length=1
     )
     sqs_per_composition: int = quantity("", "different cells for each composition and size", ge=1, le=50)
+    cell_shapes: Literal["compact", "conventional"] = quantity(
+        "", "compact: farthest periodic images; conventional: repeats of the conventional cell, whose k-meshes agree"
+    )
     compositions: list[dict[str, float]] = quantity(
         "", "target and neighbouring compositions, atomic fractions", min_length=1
     )

@@ -33,6 +33,8 @@ def choose(
 ) -> list[Choice]:
     """At most `number` atoms with low <= gamma <= high, the most uncertain first.
 
+    The upper limit is for what a simulation has reached: the start of a walk may be as unknown as it likes.
+
     Of one frame at most two, at least `apart` (A) from each other. After each choice the others get the gamma that they
     would have if it had been learnt; what would then be known is not chosen. Frames need the array gamma.
     """
@@ -55,12 +57,13 @@ def choose(
 
 
 def ranked(frames: Sequence[Atoms], low: float, high: float) -> list[Choice]:
-    """All atoms with low <= gamma <= high, most uncertain first; ties in order of frames and atoms."""
-    candidates = [
-        Choice(number, int(atom), float(frame.arrays[names.GAMMA][atom]))
-        for number, frame in enumerate(frames)
-        for atom in np.flatnonzero((frame.arrays[names.GAMMA] >= low) & (frame.arrays[names.GAMMA] <= high))
-    ]
+    """All atoms with low <= gamma <= high (a start has no upper limit), most uncertain first; ties in order of frames."""
+    candidates = []
+    for number, frame in enumerate(frames):
+        gamma = frame.arrays[names.GAMMA]
+        highest = np.inf if frame.info.get(names.STEP) == 0 else high
+        wanted = np.flatnonzero((gamma >= low) & (gamma <= highest))
+        candidates += [Choice(number, int(atom), float(gamma[atom])) for atom in wanted]
     return sorted(candidates, key=lambda one: (-one.gamma, one.frame, one.atom))
 
 

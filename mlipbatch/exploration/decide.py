@@ -43,6 +43,11 @@ def trustworthy(gamma_max: float, limits: Limits) -> bool:
     return gamma_max < max(limits.low, limits.high / 2)
 
 
+def untouched(step: int, explosion: str) -> bool:
+    """Whether a dangerous frame was made without the potential: nothing is wrong with the start itself, it is only unknown."""
+    return step == 0 and not explosion
+
+
 def danger(gamma_max: float, explosion: str, limits: Limits) -> str:
     """Why a frame is dangerous, as a clause."""
     return explosion or f"gamma {gamma_max:.3g} is above {limits.high:g}"

@@ -16,7 +16,7 @@ from mlipbatch.config.model import ExplorationConfig
 from mlipbatch.core import frames as names
 from mlipbatch.core.potential import Potential, read_potential
 from mlipbatch.exploration.cells import boxed, enlarged
-from mlipbatch.exploration.decide import Limits, Verdict, Windows, danger, judge, ramp, spacing, trustworthy
+from mlipbatch.exploration.decide import Limits, Verdict, Windows, danger, judge, ramp, spacing, trustworthy, untouched
 from mlipbatch.exploration.evaluator import Evaluator
 from mlipbatch.exploration.report import Sample, WalkReport
 from mlipbatch.exploration.segment import Conditions, Ensemble, Look, Segment
@@ -44,7 +44,7 @@ def walk(
 
     Thermostat: Langevin. Between gamma_low and gamma_high frames are collected; above, or when the simulation explodes, the
     walk goes back to its last good frame (gamma below half of gamma_high) with half the time step, `max_retries` times.
-    Same seed, same walk.
+    A start above gamma_high ends the walk and is collected: it was made without the potential. Same seed, same walk.
     Raises InputError for elements that the potential does not know and for a folder that is no potential.
     """
     known = read_potential(potential)
@@ -102,6 +102,8 @@ class _Walker:
         gamma_max = float(look.gamma.max()) if len(look.gamma) else float("nan")
         verdict = judge(gamma_max, look.explosion, self.limits, len(report.retries))
         if verdict in (Verdict.GO_BACK, Verdict.GIVE_UP):
+            if untouched(step, look.explosion):
+                self.windows.keep(elapsed, gamma_max, self._labelled(segment.snapshot(), look, report, step, elapsed))
             self._turn_back(report, verdict, danger(gamma_max, look.explosion, self.limits), step)
             return False
         report.steps = step

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ase import Atoms
 
 from mlipbatch.structures import tag
 from mlipbatch.structures.crystal import fingerprint
 from mlipbatch.structures.lattice import Composition, Lattice, lattice_of, primitive, scaled, sites
+from mlipbatch.structures.supercells import near_cubic_repeats
 
 if TYPE_CHECKING:
     from mlipbatch.config.model import Config
@@ -48,7 +49,9 @@ def undistorted(config: Config, say: Say) -> list[Atoms]:
     contents: set[str] = set()
     started = time.monotonic()
     for done, (composition, size) in enumerate(pairs, 1):
-        cells = cells_of(lattice, composition, size, section.sqs_per_composition, config.seed, say)
+        cells = cells_of(
+            lattice, composition, size, section.sqs_per_composition, config.seed, say, shape=section.cell_shapes
+        )
         content = tag.formula(cells[0].get_chemical_symbols()) if cells else ""
         if content and content not in contents:
             contents.add(content)
@@ -65,12 +68,26 @@ def _tagged(cells: list[Atoms], prefix: str, crystals: Crystals) -> list[Atoms]:
     return cells
 
 
-def cells_of(lattice: Lattice, composition: Composition, size: int, number: int, seed: int, say: Say) -> list[Atoms]:
-    """Up to `number` different cells of about `size` atoms at about `composition`, at the volume of their own composition."""
+def cells_of(
+    lattice: Lattice,
+    composition: Composition,
+    size: int,
+    number: int,
+    seed: int,
+    say: Say,
+    *,
+    shape: Literal["compact", "conventional"] = "compact",
+) -> list[Atoms]:
+    """Up to `number` different cells of about `size` atoms at about `composition`, at the volume of their own composition.
+
+    `conventional` cells are near-cubic repeats of the conventional cell: their k-meshes are commensurate with one another.
+    """
     from mlipbatch.structures.sqs import special_cells
 
     place = sites(lattice, composition)
     unit = primitive(place.cell)
+    fixed = _repeated(place.cell, size, say) if shape == "conventional" else None
+    size = len(fixed) if fixed is not None else size
     n_cells = max(1, round(size / len(unit)))
     if n_cells * len(unit) != size:
         say(
@@ -81,13 +98,24 @@ def cells_of(lattice: Lattice, composition: Composition, size: int, number: int,
     if missing := [symbol for symbol, count in counts.items() if count == 0]:
         say(f"sqs: {n_cells * len(unit)} atoms are too few for {wanted}: no atom of {', '.join(missing)}; skipped")
         return []
-    cells = special_cells(unit, place.label, counts, n_cells, number, tag.seed_of(seed, f"{wanted} {size}"))
+    cells = special_cells(unit, place.label, counts, n_cells, number, tag.seed_of(seed, f"{wanted} {size}"), fixed)
     shares = fractions(cells[0])
     if any(abs(shares.get(symbol, 0.0) - share) > 1e-4 for symbol, share in composition.items()):
         say(
             f"sqs: {wanted} in {n_cells * len(unit)} atoms is rounded to {tag.formula(cells[0].get_chemical_symbols())}"
         )
     return [scaled(cell, lattice.volume_at(shares)) for cell in cells]
+
+
+def _repeated(cell: Atoms, size: int, say: Say) -> Atoms:
+    """The conventional cell repeated to `size` atoms, or to the next whole number of cells."""
+    repeats = near_cubic_repeats(cell.cell.array, len(cell), size)
+    repeated = cell.repeat(repeats)
+    if len(repeated) != size:
+        say(
+            f"sqs: {size} atoms are not a whole number of conventional cells of {len(cell)} atoms: {len(repeated)} instead"
+        )
+    return repeated
 
 
 def fractions(atoms: Atoms) -> dict[str, float]:

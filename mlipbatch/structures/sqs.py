@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import comb, prod
 from typing import TYPE_CHECKING
@@ -56,20 +56,30 @@ def random_alloy_vector(space: ClusterSpace, fractions: Mapping[str, float]) -> 
 
 
 def special_cells(
-    sites: Atoms, label: str, counts: Mapping[str, int], n_cells: int, number: int, seed: int
+    sites: Atoms,
+    label: str,
+    counts: Mapping[str, int],
+    n_cells: int,
+    number: int,
+    seed: int,
+    shape: Atoms | None = None,
 ) -> list[Atoms]:
     """Up to `number` different cells of `n_cells` primitive cells `sites`, the most random first.
 
     `counts` says how many of the atoms called `label` each element becomes; with one element, or none (every site is taken
-    already), there is only one crystal. All are at the volume of `sites`. Deterministic.
+    already), there is only one crystal. All are at the volume of `sites`; `shape` is the only supercell where it is given.
+    Deterministic.
     """
     if len(counts) < 2:
-        cell = supercell(sites, compact_shapes(sites.cell.array, n_cells, 1)[0])
+        cell = shape.copy() if shape else supercell(sites, compact_shapes(sites.cell.array, n_cells, 1)[0])
         cell.symbols[cell.symbols == label] = next(iter(counts), label)
         return [cell]
+    if shape:
+        return _annealed(sites, label, counts, [shape], number, seed)
     if _arrangements(n_cells, list(counts.values())) <= ENUMERABLE:
         return _enumerated(sites, label, counts, n_cells)[:number]
-    return _annealed(sites, label, counts, n_cells, number, seed)
+    shapes = [supercell(sites, matrix) for matrix in compact_shapes(sites.cell.array, n_cells, number)]
+    return _annealed(sites, label, counts, shapes, number, seed)
 
 
 def _arrangements(n_cells: int, counts: list[int]) -> int:
@@ -106,16 +116,17 @@ def _enumerated(sites: Atoms, label: str, counts: Mapping[str, int], n_cells: in
     return sorted(found, key=rank)
 
 
-def _annealed(sites: Atoms, label: str, counts: Mapping[str, int], n_cells: int, number: int, seed: int) -> list[Atoms]:
-    """Annealed cells in the most compact shapes, each another crystal."""
+def _annealed(
+    sites: Atoms, label: str, counts: Mapping[str, int], shapes: Sequence[Atoms], number: int, seed: int
+) -> list[Atoms]:
+    """Annealed cells in these shapes, each another crystal."""
     from icet.tools.structure_generation import generate_target_structure_from_supercells
 
     mixed = sorted(counts)
     space = cluster_space(sites, label, mixed)
     target = random_alloy_vector(space, _fractions(counts))
     name = next(sub.symbol for sub in space.get_sublattices(space.primitive_structure) if len(sub.chemical_symbols) > 1)
-    steps = min(MOST_STEPS, max(FEWEST_STEPS, STEPS_PER_ATOM * n_cells * len(sites)))
-    shapes = [supercell(sites, matrix) for matrix in compact_shapes(sites.cell.array, n_cells, number)]
+    steps = min(MOST_STEPS, max(FEWEST_STEPS, STEPS_PER_ATOM * len(shapes[0])))
     found: dict[object, Atoms] = {}
     for attempt in range(2 * number):
         with _own_random_numbers():

@@ -14,6 +14,7 @@ from tests.dft.conftest import DATA
 
 NOT_CONVERGED = "electronic_convergence_not_reached"
 CASES = {  # output under tests/data: (exit code, verdict)
+    "qe_more/stars": (0, "ok"),
     "qe_cases/atoms_overlap/fail": (1, "atoms_overlap"),
     "qe_cases/bad_namelist/fail": (1, "bad_namelist"),
     "qe_cases/bad_namelist/fail_mode": (1, "bad_input"),

@@ -65,6 +65,16 @@ def test_most_uncertain_first_and_only_between_the_limits():
     assert all(frames[one.frame].arrays["gamma"][one.atom] == one.gamma for one in chosen)
 
 
+def test_the_start_of_a_walk_may_be_as_unknown_as_it_likes():
+    frame = graded(1)
+    top = float(frame.arrays["gamma"].max())
+    low, high = top * 0.98, top * 0.99
+    assert choose([frame], read_potential(POTENTIAL), 1, low, high, 3.5) == []
+    frame.info["step"] = 0
+    (choice,) = choose([frame], read_potential(POTENTIAL), 1, low, high, 3.5)
+    assert choice.gamma == pytest.approx(top)
+
+
 def test_two_of_one_frame_at_most_and_not_neighbours():
     frame = graded(3, sigma=0.35)
     chosen = [atom for _, atom in picks([frame], 10, low=1.2, apart=4.0)]

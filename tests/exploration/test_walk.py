@@ -87,6 +87,7 @@ def test_a_start_that_is_dangerous_itself_is_given_up_at_once():
     report = explore(atoms=atoms)
     assert report.ended.startswith("given up at step 0: gamma")
     assert report.retries == []
+    assert [frame.info["step"] for frame in report.frames] == [0]  # made without the potential: DFT may see it
 
 
 def test_the_same_seed_makes_the_same_walk_and_another_one_another():

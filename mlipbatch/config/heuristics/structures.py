@@ -11,6 +11,7 @@ from mlipbatch.config import elements as known
 from mlipbatch.config.heuristics.draft import Draft, Rule, constant
 from mlipbatch.config.structure_file import volume_of_file
 
+COARSE = 0.2  # 1/A; above it k-meshes of cells of other shapes differ by more than a potential's error
 STEP = 0.1  # to the neighbouring compositions: Fe70Ni30 also gets Fe60Ni40 and Fe80Ni20
 PAIRWISE = 3  # elements
 TOLERANCE = 1e-9
@@ -107,6 +108,17 @@ def compositions(draft: Draft) -> tuple[list[dict[str, float]], str]:
     return found, reason
 
 
+def cell_shapes(draft: Draft) -> tuple[str, str]:
+    """Compact cells where k-points are dense; repeats of one cell where they are not: each shape has an error of its own."""
+    spacing = draft["dft.kpoints_spacing"]
+    if spacing > COARSE:
+        return (
+            "conventional",
+            f"k-meshes {spacing:g} 1/A apart agree only among repeats of one cell (Al: to 30 meV/atom)",
+        )
+    return "compact", "periodic images as far apart as can be"
+
+
 def sqs_per_composition(draft: Draft) -> tuple[int, str]:
     """A pure element has one cell of each size; alloys have many."""
     if all(len(composition) == 1 for composition in draft["generation.compositions"]):
@@ -167,6 +179,7 @@ RULES: dict[str, Rule] = {
     "generation.covera": covera,
     "generation.sqs_sizes": sqs_sizes,
     "generation.sqs_per_composition": sqs_per_composition,
+    "generation.cell_shapes": cell_shapes,
     "generation.compositions": compositions,
     "generation.volume_strains": constant(
         [-0.10, -0.06, -0.03, -0.01, 0.01, 0.03, 0.06, 0.10], "from +-1 % to +-10 %: the equation of state"

@@ -19,6 +19,7 @@ NONMETALS = frozenset({
 })  # fmt: skip
 DENSE = 1000.0  # bohr^3 an atom: below it metal atoms make a metal and not a gas
 EMPTY = 3.0  # widths of the smearing above the Fermi energy, where a state is empty
+MOST_SYMMETRIES = 48  # of a lattice
 PRINTED = 0.06  # relative error of a threshold printed with two digits
 
 
@@ -87,12 +88,16 @@ def _kpoints(run: Run, asked: Asked) -> Iterator[Finding]:
 
 
 def _plausible(points: int, asked: Asked, symmetries: float | None) -> bool:
-    """Irreducible points of a mesh: at most all of them; at least all over the symmetries and time reversal."""
+    """Irreducible points of a mesh: at least all of them over the symmetries and time reversal.
+
+    At most the stars of all of them: where the lattice is more symmetric than crystal and mesh, pw.x folds the mesh by the
+    lattice's operations and unfolds it by those that the crystal lacks (6 6 5 of a rattled body-centred cell: 281 points).
+    """
     whole = math.prod(asked.mesh or (1, 1, 1))
-    fewest = math.ceil(whole / (2 * (symmetries or 48)))
+    fewest = math.ceil(whole / (2 * (symmetries or MOST_SYMMETRIES)))
     if whole > 1 and not any(asked.shift):
         fewest = max(fewest, 2)  # gamma and something else
-    return fewest <= points <= max(whole, 1)
+    return fewest <= points <= (MOST_SYMMETRIES * whole if whole > 1 else 1)
 
 
 def _numbers(run: Run, asked: Asked) -> Iterator[Finding]:
