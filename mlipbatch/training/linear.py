@@ -8,11 +8,12 @@ from typing import Any
 
 from mlipbatch.config.model import LossWeights
 from mlipbatch.core.split import folds_by_root
-from mlipbatch.training.basis import roughness
-from mlipbatch.training.design import Projector
-from mlipbatch.training.equations import Fold, Folds, add_label, new_fold
+from mlipbatch.training.basis import function_counts, roughness
+from mlipbatch.training.contradiction import contradicting_components, sentence
+from mlipbatch.training.equations import Fold, Folds, drop_components, new_fold
 from mlipbatch.training.labels import Label
-from mlipbatch.training.progress import Progress, Say
+from mlipbatch.training.parallel import make_rows
+from mlipbatch.training.progress import Say
 from mlipbatch.training.ridge import Choice, Ridge, choose
 from mlipbatch.training.zbl import Array, Prediction
 
@@ -28,6 +29,7 @@ class LinearFit:
     folds: Folds
     choice: Choice
     configured: LossWeights
+    dropped: list[int]  # Voigt components of the stress labels that contradict energies and forces
 
     def potential(self, without: Fold | None = None) -> Any:
         """A pyace basis set with the solution on all data, or on all but one fold."""
@@ -38,19 +40,16 @@ class LinearFit:
 
 
 def fit_linear(basis: Any, data: Data, fold_of: Sequence[int | None], weights: LossWeights, say: Say) -> LinearFit:
-    """Rows of all `data` in `basis`, and the ridge strength and energy weight that cross-validation chooses."""
-    projector = Projector(basis)
-    functions = projector.n_functions
-    held_out: dict[int, Fold] = {
-        fold: new_fold(functions) for fold in sorted({fold for fold in fold_of if fold is not None})
-    }
-    folds = Folds(list(held_out.values()), new_fold(functions))
-    progress = Progress("basis functions of structure", len(data), say)
-    for count, ((label, offset), fold) in enumerate(zip(data, fold_of, strict=True), start=1):
-        rows = projector.rows(label.atoms, virial=label.virial is not None)
-        add_label(folds.always if fold is None else held_out[fold], label, rows, offset)
-        progress(count)
-    return LinearFit(basis, folds, choose(folds, weights, roughness(basis)), weights)
+    """Rows of all `data` in `basis`, and the ridge strength and weights that cross-validation chooses."""
+    made = make_rows(basis, list(zip(data, fold_of, strict=True)), say)
+    functions = sum(function_counts(basis))
+    held_out = [made[fold] for fold in sorted(fold for fold in made if fold is not None)]
+    folds = Folds(held_out, made.get(None, new_fold(functions)))
+    dropped = contradicting_components(folds, weights, roughness(basis))
+    if dropped:
+        say(sentence(dropped))
+        drop_components(folds, dropped)
+    return LinearFit(basis, folds, choose(folds, weights, roughness(basis)), weights, dropped)
 
 
 def assign_folds(labels: Sequence[Label], seed: int) -> list[int | None]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlipbatch.training.contest import Contest, Task
+from mlipbatch.training.contradiction import sentence
 from mlipbatch.training.errors import all_errors, grades, summary
 from mlipbatch.training.labels import Label
 from mlipbatch.training.linear import LinearFit
@@ -64,7 +65,10 @@ def settings(task: Task, closed: LinearFit, contest: Contest, references: Refere
         "validation": contest.candidates.get(contest.chosen),
         "candidates": {name: _short(errors) for name, errors in contest.candidates.items()},
         "pacemaker": contest.said,
-        "notes": [NO_STRESS] if contest.candidates else [],
+        "notes": [
+            *([sentence(closed.dropped)] if closed.dropped else []),
+            *([NO_STRESS] if contest.candidates else []),
+        ],
         "seed": task.seed,
     }
 

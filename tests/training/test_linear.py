@@ -9,21 +9,26 @@ from ase.build import bulk
 from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import LossWeights
 from mlipbatch.training.basis import new_basis, roughness
+from mlipbatch.training.contradiction import contradicting_components, sentence
 from mlipbatch.training.design import Projector
-from mlipbatch.training.equations import Fold, Folds, Normal
+from mlipbatch.training.equations import Folds, Table, drop_components, new_fold
+from mlipbatch.training.labels import read_labels
+from mlipbatch.training.progress import silent
 from mlipbatch.training.ridge import Recipe, Ridge, choose
+from mlipbatch.training.zbl import Prediction
 
 from .conftest import CONFIG
 
 
 def fold(energy, force, virial):
     """Each a pair of rows and targets."""
-    made = []
-    for rows, targets in (energy, energy, force, virial):
-        normal = Normal(rows.shape[1])
-        normal.add(rows, targets)
-        made.append(normal)
-    return Fold(*made)
+    made = new_fold(force[0].shape[1])
+    made.energy.merge(Table(0, [energy[0]], [energy[1]]))
+    made.sizes += [1] * len(energy[1])
+    made.force.add(*force)
+    for start in range(0, len(virial[1]), 6):
+        made.virial.merge(Table(0, [virial[0][start : start + 6]], [virial[1][start : start + 6]]))
+    return made
 
 
 def random_rows(rng, count, truth, noise=0.0):
@@ -76,13 +81,45 @@ def test_stresses_that_contradict_energies_and_forces_are_given_up():
     folds = []
     for _ in range(4):
         energy, force = random_rows(rng, 10, truth, 0.001), random_rows(rng, 60, truth, 0.01)
-        wrong = random_rows(rng, 30, truth, 50.0)
+        wrong = random_rows(rng, 30, truth, 5.0)
         folds.append(fold(energy, force, wrong))
-    empty = Fold(*(Normal(8) for _ in range(4)))
-    weights = LossWeights(energy=1, force=100, stress=1000)
-    choice = choose(Folds(folds, empty), weights, np.ones(8))
+    weights = LossWeights(energy=1, force=100, stress=10)
+    choice = choose(Folds(folds, new_fold(8)), weights, np.ones(8))
     assert choice.recipe.stress < 1
     assert choice.force_rmse == pytest.approx(0.01, rel=0.3)
+
+
+def test_stresses_in_a_wrong_order_are_found_and_left_out():
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=8)
+    folds = Folds([], new_fold(8))
+    for _ in range(4):
+        parts = [random_rows(rng, count, truth, 0.1) for count in (10, 60, 60)]
+        swapped = parts[2][1].reshape(-1, 6)[:, [0, 1, 2, 4, 3, 5]]
+        folds.held_out.append(fold(parts[0], parts[1], (parts[2][0], swapped.ravel())))
+    weights = LossWeights(energy=1, force=100, stress=10)
+    found = contradicting_components(folds, weights, np.ones(8))
+    assert found == [3, 4]
+    assert sentence(found).startswith("REF_stress contradicts energies and forces in yz, xz")
+    drop_components(folds, found)
+    assert choose(folds, weights, np.ones(8)).virial_rmse == pytest.approx(0.1, rel=0.2)
+
+
+def test_several_processes_make_the_same_rows(labels, monkeypatch):
+    from mlipbatch.training import parallel
+
+    basis = new_basis(["Al", "Cu"], CONFIG)
+    nothing = Prediction(0.0, np.zeros(3), np.zeros(6))
+    items = [((label, nothing), index % 3) for index, label in enumerate(read_labels(labels))]
+    alone = parallel.make_rows(basis, items, silent)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(parallel, "WORTH", 0)
+    together = parallel.make_rows(basis, items, silent)
+    assert set(together) == set(alone) == {0, 1, 2}
+    for number, alone_fold in alone.items():
+        assert together[number].force.matrix == pytest.approx(alone_fold.force.matrix, rel=1e-9, abs=1e-9)
+        assert together[number].virial.rows == alone_fold.virial.rows
+        assert sorted(together[number].sizes) == sorted(alone_fold.sizes)
 
 
 def test_too_little_to_cross_validate_takes_the_defaults():
