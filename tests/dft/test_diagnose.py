@@ -96,7 +96,7 @@ def verdict_on(text: str, exit_code: int | None = 0) -> str:
 def test_no_output_is_left_out() -> None:
     outputs = {
         str(path.relative_to(DATA).with_suffix(""))
-        for folder in ("qe_cases", "qe_7.2")
+        for folder in ("qe_cases", "qe_more", "qe_7.2")
         for path in (DATA / folder).rglob("*.pwo")
     }
     assert outputs == set(CASES)
