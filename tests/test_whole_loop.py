@@ -30,16 +30,16 @@ resources: {dft_code: quantum_espresso, parallel_cores: 2, gpu_enabled: false}
 generations: 2
 generation:
   lattice_constant: 4.07
-  sqs_sizes: [4]
+  sqs_sizes: [4, 8]
   sqs_per_composition: 2
   compositions: [{Al: 1.0}, {Al: 0.75, Mg: 0.25}, {Al: 0.5, Mg: 0.5}]
   volume_strains: [-0.08, 0.08]
   shear_strains: [0.05]
   rattle_small: [0.03]
-  rattle_large: [0.15, 0.25]
-selection: {number: 14, descriptor_functions: 40}
-dft: {pseudopotential_table: debian-lda, ecutwfc: 12, kpoints_spacing: 0.6, degauss: 0.02}
-training: {cutoff: 5.0, functions_per_element: 25, test_fraction: 0.2, refine_steps: 3}
+  rattle_large: [0.1, 0.2]
+selection: {number: 18, descriptor_functions: 40}
+dft: {pseudopotential_table: debian-lda, ecutwfc: 12, kpoints_spacing: 0.55, degauss: 0.02, conv_thr: 1e-7}
+training: {cutoff: 5.0, functions_per_element: 20, test_fraction: 0.2, refine_steps: 3}
 exploration: {temperatures: [1200], atoms: 64, steps: 60, gamma_every: 5}
 embedding: {core_radius: 3.2, buffer: 0.2, max_atoms: 16, boxes: 1}
 """

@@ -10,6 +10,7 @@ CONFIG_TYPE = (
 PARENTS = "parents"  # names of its direct parents, comma separated; empty for a root
 ROOT = "root"  # name of the undistorted structure it descends from; held-out sets are split by it
 GAMMA_MAX = "gamma_max"  # extrapolation grade of the centre when it was cut
+KPOINTS = "kpoints"  # k-mesh of the structure's own, "6 6 6", for scans that must not change it
 REASON = "reason"  # why it was thrown away
 UNIT_CELL = "unit_cell"  # [3, 3] A, rows: the crystal's cell in this frame's own axes and strain; boxes are cut as repeats of it
 

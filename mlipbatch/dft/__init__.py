@@ -6,8 +6,9 @@ import importlib
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.dft.base import DFTCode, Labels, Prepared
+from mlipbatch.dft.kpoints import mesh_of_spacing
 
-__all__ = ["CODES", "DFTCode", "Labels", "Prepared", "code"]
+__all__ = ["CODES", "DFTCode", "Labels", "Prepared", "code", "mesh_of_spacing"]
 
 # name in input.yaml (resources.dft_code) -> module of mlipbatch.dft that has CODE
 CODES = {"quantum_espresso": "quantum_espresso"}

@@ -31,15 +31,31 @@ def expected(project: Project, config: Config, generation: int) -> list[JobSpec]
     path = project.candidates(generation, "selected")
     if not path.exists():
         return []
-    resources = (config.jobs.dft_cores, config.jobs.dft_walltime)
-    return list(_specs(path, path.stat().st_mtime_ns, generation_name(generation), *resources))
+    resources = Resources(config.jobs.dft_cores, config.jobs.dft_walltime)
+    return list(
+        _specs(path, path.stat().st_mtime_ns, generation_name(generation), resources, config.dft.kpoints_spacing)
+    )
 
 
 @lru_cache(maxsize=16)
-def _specs(path: Path, _mtime: int, generation: str, cores: int, walltime: int) -> tuple[JobSpec, ...]:
+def _specs(path: Path, _mtime: int, generation: str, resources: Resources, spacing: float) -> tuple[JobSpec, ...]:
     if not path.stat().st_size:
         return ()
-    return tuple(_spec(atoms, generation, Resources(cores, walltime)) for atoms in read_frames(path))
+    structures = read_frames(path)
+    _hold_meshes(structures, spacing)
+    return tuple(_spec(atoms, generation, resources) for atoms in structures)
+
+
+def _hold_meshes(structures: Sequence[Atoms], spacing: float) -> None:
+    """One k-mesh for all volumes of an energy-volume curve, the smallest cell's: a mesh that changes makes a step in it."""
+    curves: dict[str, list[Atoms]] = {}
+    for atoms in structures:
+        if atoms.info.get(frames.CONFIG_TYPE) == frames.EOS_REFERENCE and frames.KPOINTS not in atoms.info:
+            curves.setdefault(str(atoms.info.get(frames.ROOT)), []).append(atoms)
+    for curve in curves.values():
+        mesh = dft.mesh_of_spacing(min(curve, key=lambda atoms: float(atoms.get_volume())).cell.array, spacing)
+        for atoms in curve:
+            atoms.info[frames.KPOINTS] = " ".join(str(number) for number in mesh)
 
 
 def _spec(atoms: Atoms, generation: str, resources: Resources) -> JobSpec:

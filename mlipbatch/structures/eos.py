@@ -33,14 +33,16 @@ def eos_reference(scope: Scope) -> Iterator[Atoms]:
 def _from_config(scope: Scope) -> Atoms:
     """The smallest cell near enough to the target, else the nearest."""
     lattice, target = lattice_of(scope.campaign), scope.campaign.target_system.composition
-    unit = len(primitive(sites(lattice, target).cell))
+    shape = scope.campaign.generation.cell_shapes
+    cell = sites(lattice, target).cell
+    unit = len(cell) if shape == "conventional" else len(primitive(cell))
     found: list[tuple[float, int, Atoms]] = []
     for size in range(unit, max(LARGEST, unit) + 1, unit):
-        cells = cells_of(lattice, target, size, 1, scope.seed, lambda _message: None)
+        cells = cells_of(lattice, target, size, 1, scope.seed, lambda _message: None, shape=shape)
         found += [(_error(cell, target), size, cell) for cell in cells]
     if not found:  # so dilute that no small cell holds every element: the crystal of those that matter most
         heaviest = max(target, key=target.__getitem__)
-        return cells_of(lattice, {heaviest: 1.0}, unit, 1, scope.seed, scope.say)[0]
+        return cells_of(lattice, {heaviest: 1.0}, unit, 1, scope.seed, scope.say, shape=shape)[0]
     near = [entry for entry in found if entry[0] <= NEAR]
     _, _, cell = min(near, key=lambda entry: entry[1]) if near else min(found, key=lambda entry: entry[:2])
     return cell

@@ -1,33 +1,20 @@
-"""The Monkhorst-Pack mesh of a cell."""
+"""The mesh of a structure: its own, or by spacing."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlipbatch.config.errors import InputError
-from mlipbatch.core.frames import CONFIG_TYPE, ISOLATED_ATOM
+from mlipbatch.core.frames import CONFIG_TYPE, ISOLATED_ATOM, KPOINTS
 from mlipbatch.dft.base import Mesh
+from mlipbatch.dft.kpoints import mesh_of_spacing
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-KPOINTS = "kpoints"  # Atoms.info: a mesh of the structure's own, for scans that must not change it
 GAMMA: Mesh = (1, 1, 1)
-
-
-def mesh_of_spacing(cell: np.ndarray, spacing: float) -> Mesh:
-    """Unshifted mesh whose points lie at most `spacing` apart along each reciprocal vector.
-
-    `cell` [3, 3] A, rows are lattice vectors; `spacing` in 1/A **with 2 pi in the reciprocal lengths**, as
-    aiida-quantumespresso's kpoints_distance (ASE's kspacing leaves 2 pi out).
-    """
-    reciprocal = 2 * math.pi * np.linalg.inv(cell).T  # rows b_i, 1/A
-    lengths = np.linalg.norm(reciprocal, axis=1)
-    a, b, c = (max(1, math.ceil(round(float(length) / spacing, 5))) for length in lengths)
-    return a, b, c
 
 
 def mesh(atoms: Atoms, spacing: float, fixed: Mesh | None = None) -> tuple[Mesh, str]:
