@@ -81,6 +81,6 @@ def _no_contest(closed: LinearFit, config: TrainingConfig) -> str:
         return "pacemaker was not asked for (refine_steps is 0)"
     if not closed.folds.held_out:
         return "too few roots to validate on: the closed-form potential stays"
-    if not any(fold.energy.rows for fold in closed.folds.without(closed.folds.held_out[0])):
+    if not any(fold.sizes for fold in closed.folds.without(closed.folds.held_out[0])):
         return "no energies to refine on: the closed-form potential stays"
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,11 +44,25 @@ class Normal:
 
 @dataclass
 class Table:
-    """Rows and targets as they are: for energies and virials, which are few."""
+    """Rows and targets as they are, a part a structure: for energies and virials, which are few."""
 
     functions: int
     parts: list[Array] = field(default_factory=list)  # each [n, functions]
     targets: list[Array] = field(default_factory=list)  # each [n]
+    groups: list[str] = field(default_factory=list)  # config_type of each part
+    _normal: Normal | None = None
+
+    def add(self, rows: Array, targets: Array, group: str) -> None:
+        """The rows of one structure."""
+        self.parts.append(rows)
+        self.targets.append(targets)
+        self.groups.append(group)
+        self._normal = None
+
+    def merge(self, other: Table) -> None:
+        """The rows of another."""
+        for part in zip(other.parts, other.targets, other.groups, strict=True):
+            self.add(*part)
 
     def stacked(self) -> tuple[Array, Array]:
         """All rows [n, functions] and targets [n]."""
@@ -56,15 +70,12 @@ class Table:
             return np.zeros((0, self.functions)), np.zeros(0)
         return np.concatenate(self.parts), np.concatenate(self.targets)
 
-    @property
-    def rows(self) -> int:
-        """How many."""
-        return sum(len(part) for part in self.targets)
-
-    def merge(self, other: Table) -> None:
-        """The rows of another."""
-        self.parts += other.parts
-        self.targets += other.targets
+    def normal(self) -> Normal:
+        """Their normal equations, kept once made."""
+        if self._normal is None:
+            self._normal = Normal(self.functions)
+            self._normal.add(*self.stacked())
+        return self._normal
 
 
 @dataclass
@@ -108,39 +119,35 @@ def new_fold(functions: int) -> Fold:
 def add_label(fold: Fold, label: Label, rows: Rows, offset: Prediction) -> None:
     """Add the rows of one structure; `offset` is what is subtracted from its labels (references and ZBL)."""
     if label.energy is not None:
-        fold.energy.parts.append(rows.energy[None])
-        fold.energy.targets.append(np.array([label.energy - offset.energy]))
+        fold.energy.add(rows.energy[None], np.array([label.energy - offset.energy]), label.config_type)
         fold.sizes.append(len(label.atoms))
     if label.virial is not None and rows.virial is not None:
-        fold.virial.parts.append(rows.virial)
-        fold.virial.targets.append(label.virial - offset.virial)
+        fold.virial.add(rows.virial, label.virial - offset.virial, label.config_type)
     kept = label.mask  # the buffer's rows are absent, not light: their forces may be anything
     forces = (label.forces - offset.forces)[kept].ravel()
     fold.force.add(rows.forces[kept].reshape(len(forces), rows.forces.shape[2]), forces)
 
 
-def drop_components(folds: Folds, components: Sequence[int]) -> None:
-    """Take Voigt components out of all virial rows."""
-    kept = [component for component in range(6) if component not in components]
+def drop_components(folds: Folds, dropped: Mapping[str, Sequence[int]]) -> None:
+    """Take Voigt components out of the virial rows, by config_type."""
     for fold in folds.all():
-        fold.virial.parts = [part[kept] for part in fold.virial.parts]
-        fold.virial.targets = [targets[kept] for targets in fold.virial.targets]
+        whole, fold.virial = fold.virial, Table(fold.virial.functions)
+        for part, targets, group in zip(whole.parts, whole.targets, whole.groups, strict=True):
+            kept = [component for component in range(6) if component not in dropped.get(group, ())]
+            fold.virial.add(part[kept], targets[kept], group)
 
 
 def total(folds: Sequence[Fold], weights: LossWeights) -> tuple[Array, Array]:
     """Matrix and vector of the weighted loss: weight times mean square of each quantity over all rows of `folds`."""
     functions = len(folds[0].force.vector)
     matrix, vector = np.zeros((functions, functions)), np.zeros(functions)
-    count = max(sum(fold.force.rows for fold in folds), 1)
-    for fold in folds:
-        matrix += (weights.force / count) * fold.force.matrix
-        vector += (weights.force / count) * fold.force.vector
-    for tables, weight in (
-        ([fold.energy for fold in folds], weights.energy),
-        ([fold.virial for fold in folds], weights.stress),
+    for parts, weight in (
+        ([fold.energy.normal() for fold in folds], weights.energy),
+        ([fold.force for fold in folds], weights.force),
+        ([fold.virial.normal() for fold in folds], weights.stress),
     ):
-        count = max(sum(table.rows for table in tables), 1)
-        for rows, targets in (table.stacked() for table in tables):
-            matrix += (weight / count) * (rows.T @ rows)
-            vector += (weight / count) * (rows.T @ targets)
+        rows = max(sum(part.rows for part in parts), 1)
+        for part in parts:
+            matrix += (weight / rows) * part.matrix
+            vector += (weight / rows) * part.vector
     return matrix, vector

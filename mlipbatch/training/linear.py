@@ -9,7 +9,7 @@ from typing import Any
 from mlipbatch.config.model import LossWeights
 from mlipbatch.core.split import folds_by_root
 from mlipbatch.training.basis import function_counts, roughness
-from mlipbatch.training.contradiction import contradicting_components, sentence
+from mlipbatch.training.contradiction import Contradictions, contradictions, sentence
 from mlipbatch.training.equations import Fold, Folds, drop_components, new_fold
 from mlipbatch.training.labels import Label
 from mlipbatch.training.parallel import make_rows
@@ -29,7 +29,7 @@ class LinearFit:
     folds: Folds
     choice: Choice
     configured: LossWeights
-    dropped: list[int]  # Voigt components of the stress labels that contradict energies and forces
+    dropped: Contradictions  # stress labels that are not used
 
     def potential(self, without: Fold | None = None) -> Any:
         """A pyace basis set with the solution on all data, or on all but one fold."""
@@ -45,7 +45,7 @@ def fit_linear(basis: Any, data: Data, fold_of: Sequence[int | None], weights: L
     functions = sum(function_counts(basis))
     held_out = [made[fold] for fold in sorted(fold for fold in made if fold is not None)]
     folds = Folds(held_out, made.get(None, new_fold(functions)))
-    dropped = contradicting_components(folds, weights, roughness(basis))
+    dropped = contradictions(folds, weights, roughness(basis))
     if dropped:
         say(sentence(dropped))
         drop_components(folds, dropped)
