@@ -41,7 +41,7 @@ selection: {number: 18, descriptor_functions: 40}
 dft: {pseudopotential_table: debian-lda, ecutwfc: 12, kpoints_spacing: 0.55, degauss: 0.02, conv_thr: 1e-7}
 training: {cutoff: 5.0, functions_per_element: 20, test_fraction: 0.2, refine_steps: 3}
 exploration: {temperatures: [1200], atoms: 64, steps: 60, gamma_every: 5}
-embedding: {core_radius: 3.2, buffer: 0.2, max_atoms: 16, boxes: 1}
+embedding: {core_radius: 2.5, buffer: 1.0, max_atoms: 16, boxes: 1}  # a core of one atom: what is tested is the way
 """
 SURE_S = 600  # far above what it takes; only there so that a hang ends
 
@@ -124,9 +124,9 @@ def test_the_potential_runs_in_lammps_lines_and_in_ase(loop: Project) -> None:
     from mlipbatch import calculator
 
     assert "zbl" in (loop.active_potential / "in.potential").read_text()
-    atoms = read(loop.data / "test.extxyz")
+    atoms = next(one for one in read(loop.data / "train.extxyz", ":") if len(one) > 1)
     atoms.calc = calculator(str(loop.active_potential))
-    assert atoms.get_potential_energy() / len(atoms) == pytest.approx(atoms.info["REF_energy"] / len(atoms), abs=0.2)
+    assert atoms.get_potential_energy() / len(atoms) == pytest.approx(atoms.info["REF_energy"] / len(atoms), abs=0.05)
     assert atoms.calc.results["gamma"].shape == (len(atoms),)
 
 

@@ -53,7 +53,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Walk:
-    """A ``*.walk.json`` of an exploration."""
+    """One of the walks in a ``*.walk.json`` of an exploration."""
 
     generation: int
     name: str
@@ -194,12 +194,12 @@ def _walks(project: Project, problems: dict[str, str]) -> list[Walk]:
     for generation, folder in _generations(project.root / "explore").items():
         for path in sorted(folder.glob("*.walk.json")):
             try:
-                facts = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
+                facts = dict(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError) as error:
                 problems["gamma"] = f"{path.relative_to(project.root)} cannot be read: {error}"
                 continue
-            if isinstance(facts, dict):
-                found.append(Walk(generation, path.name.removesuffix(".walk.json"), facts))
+            name = path.name.removesuffix(".walk.json")
+            found += [Walk(generation, name, walk) for walk in facts.get("walks", [])]
     return found
 
 

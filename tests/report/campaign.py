@@ -223,7 +223,7 @@ def walks(project: Project) -> None:
             "gamma_histogram": {"from": BINS, "atoms": counts.tolist()},
             "series": {"time_fs": times.tolist(), "gamma_max": gamma.tolist()},
         }  # fmt: skip
-        (folder / f"walker-{number:03d}-{temperature}K.walk.json").write_text(json.dumps(facts))
+        (folder / f"walker-{number:03d}-{temperature}K.walk.json").write_text(json.dumps({"walks": [facts]}))
 
 
 def candidates(project: Project, labels: list[Atoms]) -> None:
