@@ -21,7 +21,6 @@ class Label:
 
     atoms: Atoms
     name: str
-    root: str  # held-out sets are split by it
     config_type: str
     energy: float | None  # eV, total; None where the mask holds a 0, or where there is none
     forces: Array  # [n_atoms, 3] eV/A
@@ -60,7 +59,6 @@ def _label(atoms: Atoms, index: int, file: str | None) -> Label:
     return Label(
         atoms=atoms,
         name=name,
-        root=str(atoms.info.get(keys.ROOT, name)),
         config_type=config_type,
         energy=_energy(atoms, where, file) if whole else None,
         forces=np.zeros((1, 3)) if lone else _forces(atoms, where, file),

@@ -65,6 +65,17 @@ def test_lammps_lines_name_every_pair(potential):
     ]
 
 
+def test_the_recursive_potential_is_the_same(potential, labels):
+    from pyace import PyACECalculator
+
+    atoms = labels[-1].copy()
+    energies = []
+    for name in ("potential.yaml", "potential.yace"):
+        atoms.calc = PyACECalculator(str(potential / name))
+        energies.append(atoms.get_potential_energy())
+    assert energies[0] == pytest.approx(energies[1], abs=1e-6)
+
+
 def test_the_same_seed_makes_the_same_potential(labels, potential, tmp_path):
     train_potential(labels, CONFIG, tmp_path / "again", seed=1)
     assert (tmp_path / "again" / "potential.yaml").read_bytes() == (potential / "potential.yaml").read_bytes()
