@@ -23,10 +23,15 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Show every derived value with its reason, the number of DFT calculations, and what they cost. Writes nothing."""
-    from mlipbatch.config import load_expanded
+    from mlipbatch.config import load_expanded, need_pseudopotentials
     from mlipbatch.config.cost import estimate
+    from mlipbatch.config.errors import InputError
 
-    config, reasons = load_expanded(source)
+    config, reasons = load_expanded(source, labels=False)
+    try:
+        need_pseudopotentials(config)
+    except InputError as error:
+        common.say(f"{source}: `submit` will refuse this: {error.message}")
     values, cost = _values(config.model_dump(mode="json"), reasons), estimate(config)
     if as_json:
         common.result_json(_as_json(values, cost))
