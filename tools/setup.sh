@@ -126,6 +126,10 @@ install_project() {
   fi
 }
 
+compile_modules() { # ENV FOLDER...: half a second off every start, also where PYTHONDONTWRITEBYTECODE is set
+  "$1/bin/python" -m compileall -q -j 0 "${@:2}" >/dev/null 2>&1 || true # some packages ship files of other Pythons
+}
+
 install_pacemaker() {
   say "installing pacemaker with tensorflow into .venv-pacemaker"
   is_usable .venv-pacemaker || .venv/bin/python -m venv --clear .venv-pacemaker
@@ -142,10 +146,12 @@ make_environments() {
   obey_pips_settings
   if ! is_current .venv "$2"; then
     install_project
+    compile_modules .venv .venv/lib mlipbatch
     echo "$2" >.venv/setup-stamp
   fi
   if ! is_current .venv-pacemaker "$3"; then
     install_pacemaker
+    compile_modules .venv-pacemaker .venv-pacemaker/lib
     echo "$3" >.venv-pacemaker/setup-stamp
   fi
   say "ready, after $SECONDS s"
