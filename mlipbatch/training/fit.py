@@ -127,10 +127,11 @@ def _start_afresh(folder: Path) -> None:
 
 def _publish(made: Path, out: Path) -> None:
     """Put the finished folder into its place: there whole or not at all."""
-    log = made / "pacemaker" / "log.txt"
-    if log.is_file():
-        log.replace(made / "pacemaker.log")
-    shutil.rmtree(made / "pacemaker", ignore_errors=True)
+    for work in ("pacemaker", "pacemaker-all"):
+        log = made / work / "log.txt"
+        if log.is_file():
+            log.replace(made / f"{work}.log")
+        shutil.rmtree(made / work, ignore_errors=True)
     sync_folder(made)
     previous = out.with_name(f".{out.name}.previous")
     shutil.rmtree(previous, ignore_errors=True)
