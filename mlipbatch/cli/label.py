@@ -1,0 +1,53 @@
+"""`mlipbatch label`: structures of a file through the DFT factory alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlipbatch.cli import common
+from mlipbatch.cli.daemon import CoresOption
+
+
+def label(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Structures (any file that ASE reads).")],
+    config: Annotated[Path, typer.Option("--config", help="input.yaml or config.yaml: the DFT settings.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The labels (extended XYZ).")],
+    cores: CoresOption = None,
+) -> None:
+    """Label structures: REF_energy (eV), REF_forces (eV/A), REF_stress (eV/A^3). Stopped or killed, the same command goes on.
+
+    The job folders stay in OUT.jobs; structures that were given up go to OUT.failed.extxyz with their reason.
+    """
+    from mlipbatch.cli.run import Progress
+    from mlipbatch.cli.structure_files import check_output, read_structures
+    from mlipbatch.config import load_config
+    from mlipbatch.engine import factory
+    from mlipbatch.engine.daemon import Daemon
+    from mlipbatch.schedulers import cores_here, local_scheduler
+    from mlipbatch.store.durable import write_frames
+    from mlipbatch.store.lock import Locked
+
+    structures = read_structures(source)
+    check_output(output, source)
+    project = factory.open_factory(structures, config, output.with_name(f"{output.stem}.jobs"))
+    number = cores or cores_here()
+    progress = Progress()
+    try:
+        service = Daemon(local_scheduler(number), number, 0.3, wanted=factory.wanted)
+        service.serve(lambda: [project], until_finished=True, watch=progress)
+    except Locked as error:
+        common.say(str(error))
+        raise typer.Exit(common.LOCKED) from None
+    finally:
+        progress.close()
+    found = factory.collect(project, load_config(project.config))
+    write_frames(output, found.labels)
+    write_frames(output.with_name(f"{output.stem}.failed.extxyz"), found.given_up)
+    for atoms in found.given_up:
+        common.say(f"{atoms.info['name']}: {atoms.info['reason']}")
+    common.result(f"{len(found.labels)} labels in {output}, {len(found.given_up)} given up")
+    if found.given_up:
+        raise typer.Exit(common.FAILED)
