@@ -74,9 +74,10 @@ def hold_contest(closed: LinearFit, task: Task, folder: Path) -> Contest:
     if final is not None:
         return Contest(chosen, final.potential(), candidates, refined.said)
     whole = _refine(improved, closed, task, folder.with_name(f"{folder.name}-all"), without=None)
-    return Contest(
-        chosen, load_basis(whole.potential or refined.potential), candidates, f"{refined.said}; {whole.said}"
-    )
+    if whole.potential is None:
+        return Contest(chosen, improved, candidates, f"{refined.said}, without the validation structures; {whole.said}")
+    said = f"{refined.said}, then again on all training structures"
+    return Contest(chosen, load_basis(whole.potential), candidates, said)
 
 
 def winner(scores: Mapping[str, float]) -> str:
