@@ -36,7 +36,7 @@ def label(
     number = cores or cores_here()
     progress = Progress()
     try:
-        service = Daemon(local_scheduler(number), number, 0.3, wanted=factory.wanted)
+        service = Daemon(local_scheduler(number), number, 0.3, factory.FACTORY)
         service.serve(lambda: [project], until_finished=True, watch=progress)
     except Locked as error:
         common.say(str(error))

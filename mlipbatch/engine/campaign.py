@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 
 from mlipbatch.config import load_config
-from mlipbatch.config.model import Config
-from mlipbatch.core.job import JobEntry, JobSpec, Verdict
+from mlipbatch.core.job import JobEntry, Verdict
 from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
 from mlipbatch.engine import act, decide, observe
 from mlipbatch.engine.index import Index
 from mlipbatch.schedulers.base import Scheduler, Snapshot
 from mlipbatch.stages import dataset, loop
+from mlipbatch.stages.base import Goal
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import Request, read_inbox
 from mlipbatch.store.project import Project
 
 AUDITED_A_TICK = 200
-Wanted = Callable[[Project, Config, Mapping[str, JobEntry]], Iterable[JobSpec]]
 
 
 class Campaign:
     """A project being moved; the caller holds its lock."""
 
-    def __init__(self, project: Project, scheduler: Scheduler, largest: int, wanted: Wanted = loop.wanted) -> None:
+    def __init__(self, project: Project, scheduler: Scheduler, largest: int, goal: Goal = loop.LOOP) -> None:
         self.project = project
-        self.wanted = wanted
+        self.goal = goal
         self.log = project_log(project)
         self.hands = act.Hands(project, load_config(project.config), scheduler, largest)
         self.index = Index(project.jobs)
@@ -130,7 +129,7 @@ class Campaign:
     def _ask_stages(self) -> int:
         dataset.sync(self.project, list(self.index.entries.values()))
         made = 0
-        for spec in self.wanted(self.project, self.hands.config, self.index.entries):
+        for spec in self.goal.wanted(self.project, self.hands.config, self.index.entries):
             if jobfolder.create(self.project.jobs, spec):
                 self.log.info("%s: created", spec.id)
                 made += 1

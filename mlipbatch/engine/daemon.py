@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from types import FrameType
 
 from mlipbatch.engine import snapshot
-from mlipbatch.engine.campaign import Campaign, Wanted
+from mlipbatch.engine.campaign import Campaign
 from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.stages import loop
+from mlipbatch.stages.base import Goal
 from mlipbatch.stages.forecast import Forecast
 from mlipbatch.store.lock import Locked, project_lock
 from mlipbatch.store.project import Project
@@ -26,8 +27,8 @@ Watcher = Callable[[dict[str, object]], None]
 class Served:
     """A campaign with what its heartbeat needs."""
 
-    def __init__(self, project: Project, scheduler: Scheduler, cores: int, wanted: Wanted) -> None:
-        self.campaign = Campaign(project, scheduler, cores, wanted)
+    def __init__(self, project: Project, scheduler: Scheduler, cores: int, goal: Goal) -> None:
+        self.campaign = Campaign(project, scheduler, cores, goal)
         self.cores = min(cores, self.campaign.hands.config.resources.parallel_cores)
         self.forecast = Forecast(project, self.campaign.hands.config)
         self.seen: dict[str, object] = {}
@@ -47,8 +48,8 @@ class Served:
 class Daemon:
     """Serves projects until it is told to stop, or until all are finished."""
 
-    def __init__(self, scheduler: Scheduler, cores: int, interval_s: float, wanted: Wanted = loop.wanted) -> None:
-        self.scheduler, self.cores, self.interval_s, self.wanted = scheduler, cores, interval_s, wanted
+    def __init__(self, scheduler: Scheduler, cores: int, interval_s: float, goal: Goal = loop.LOOP) -> None:
+        self.scheduler, self.cores, self.interval_s, self.goal = scheduler, cores, interval_s, goal
         self.served: dict[str, Served] = {}
         self._stop = False
 
@@ -86,7 +87,7 @@ class Daemon:
             except Locked as error:
                 refused = error
                 continue
-            self.served[str(project.root)] = Served(project, self.scheduler, self.cores, self.wanted)
+            self.served[str(project.root)] = Served(project, self.scheduler, self.cores, self.goal)
         if required and refused and not self.served:
             raise refused
 

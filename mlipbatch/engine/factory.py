@@ -15,6 +15,7 @@ from mlipbatch.core import frames
 from mlipbatch.core.job import SAFE, JobEntry, JobSpec
 from mlipbatch.core.state import JobState
 from mlipbatch.stages import label
+from mlipbatch.stages.base import Goal, Outcome
 from mlipbatch.store import jobfolder
 from mlipbatch.store.durable import read_frames, render_frames, write_text
 from mlipbatch.store.project import Project, create_project
@@ -49,6 +50,15 @@ def open_factory(structures: Sequence[Atoms], source: Path, folder: Path) -> Pro
 def wanted(project: Project, config: Config, entries: Mapping[str, JobEntry]) -> Iterator[JobSpec]:
     """The labels, and nothing else."""
     return (spec for spec in label.expected(project, config, 0) if spec.id not in entries)
+
+
+def outcome(_project: Project, _config: Config, entries: Mapping[str, JobEntry]) -> Outcome:
+    """How many of them became labels."""
+    done = sum(entry.state is JobState.DONE for entry in entries.values())
+    return Outcome(done == len(entries), f"finished: {done} of {len(entries)} structures labelled")
+
+
+FACTORY = Goal(wanted, outcome)
 
 
 def collect(project: Project, config: Config) -> Labelled:

@@ -11,7 +11,6 @@ from typing import Any
 from mlipbatch.core.state import IN_QUEUE, JobState
 from mlipbatch.engine.campaign import Campaign
 from mlipbatch.engine.index import Index
-from mlipbatch.stages import loop
 from mlipbatch.store.project import Project
 
 LISTED = 20  # names of running and failed jobs that go into the file
@@ -20,7 +19,7 @@ LISTED = 20  # names of running and failed jobs that go into the file
 def picture(campaign: Campaign, seconds_left: float) -> dict[str, Any]:
     """Everything that `status` shows."""
     done = campaign.finished
-    outcome = loop.outcome(campaign.project, campaign.hands.config, campaign.index.entries) if done else None
+    outcome = campaign.goal.outcome(campaign.project, campaign.hands.config, campaign.index.entries) if done else None
     return {
         **counted(campaign.project, campaign.index),
         "updated": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from mlipbatch.config.model import Config
-from mlipbatch.core.job import AttemptPlan, Ending, GiveUp, JobSpec, Verdict
+from mlipbatch.core.job import AttemptPlan, Ending, GiveUp, JobEntry, JobSpec, Verdict
 from mlipbatch.store import jobfolder
 from mlipbatch.store.project import Project
 
@@ -35,6 +35,22 @@ class Attempt:
     folder: Path
     record: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where the work stands once nothing is left to run."""
+
+    good: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a project is for: the jobs that should exist and do not, and what to say when all have ended."""
+
+    wanted: Callable[[Project, Config, Mapping[str, JobEntry]], Iterable[JobSpec]]
+    outcome: Callable[[Project, Config, Mapping[str, JobEntry]], Outcome]
 
 
 class Kind(Protocol):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from mlipbatch.config.model import Config
 from mlipbatch.core import frames
 from mlipbatch.core.job import JobEntry, JobSpec, Resources, generation_name
 from mlipbatch.core.state import JobState
 from mlipbatch.stages import dataset, label
+from mlipbatch.stages.base import Goal, Outcome
 from mlipbatch.stages.view import View
 from mlipbatch.stages.work import PROJECT, work
 from mlipbatch.store.project import Project
@@ -24,14 +24,6 @@ def wanted(project: Project, config: Config, entries: Mapping[str, JobEntry]) ->
     for spec in _all(project, config, view):
         if spec.id not in entries:
             yield spec
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Where the loop stands once nothing is left to run."""
-
-    good: bool
-    sentence: str
 
 
 def outcome(project: Project, config: Config, entries: Mapping[str, JobEntry]) -> Outcome:
@@ -200,3 +192,6 @@ def _report(config: Config, generation: int) -> JobSpec:
         priority=AFTER_LABELS,
         parents=(f"{name}/train/potential",),
     )
+
+
+LOOP = Goal(wanted, outcome)

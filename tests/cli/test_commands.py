@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.store import jobfolder
+from mlipbatch.store.lock import project_lock
 from tests.engine.conftest import INPUT, Session, bash, project, session
 
 __all__ = ["project", "session"]
@@ -69,6 +70,22 @@ def test_cancel_ends_a_running_job(session: Session) -> None:
     assert mb("cancel", str(session.folder("slow"))) == "gen000/generate/slow\n"
     assert session.states() == {"slow": "FAILED"}
     assert "cancelled by the user" in mb("why", str(session.folder("slow")))
+
+
+def test_a_second_daemon_exits_75_and_once_is_one_pass(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlipbatch.cli.daemon import daemon
+
+    monkeypatch.setenv("MLIPBATCH_LOCAL_POOL", session.project.id)
+    app = typer.Typer()
+    app.command()(daemon)
+    words = [str(session.project.root), "--once"]
+    with project_lock(session.project):
+        assert CliRunner().invoke(app, words).exit_code == 75
+    (session.project.jobs / "gen000").mkdir()
+    assert CliRunner().invoke(app, words).exit_code == 0  # makes the first job and submits it
+    assert session.states()["candidates"] == "SUBMITTED"
+    seen = json.loads(mb("status", str(session.project.root), "--json"))
+    assert (seen["states"]["SUBMITTED"], seen["scheduler"], seen["served"]) == (1, "local", False)
 
 
 def test_hold_is_seen(session: Session) -> None:

@@ -14,6 +14,8 @@ from mlipbatch.core.state import JobState
 from mlipbatch.engine.campaign import Campaign
 from mlipbatch.schedulers import LocalScheduler
 from mlipbatch.schedulers.local import sessions
+from mlipbatch.stages import loop
+from mlipbatch.stages.base import Goal
 from mlipbatch.stages.work import work
 from mlipbatch.store import jobfolder
 from mlipbatch.store.project import Project, create_project
@@ -66,7 +68,10 @@ class Session:
     def start(self) -> Campaign:
         """A new engine on the same folder, as after a kill."""
         self.campaign = Campaign(
-            self.project, LocalScheduler(self.cores, self.project.id), self.cores, wanted=lambda *_: self.specs
+            self.project,
+            LocalScheduler(self.cores, self.project.id),
+            self.cores,
+            Goal(lambda *_: self.specs, loop.outcome),
         )
         return self.campaign
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from ase.db.row import AtomsRow
 from mlipbatch.config import load_expanded, render_config_yaml
 from mlipbatch.core import frames
 from mlipbatch.engine.campaign import Campaign
+from mlipbatch.engine.factory import FACTORY
 from mlipbatch.schedulers import LocalScheduler
 from mlipbatch.schedulers.local import sessions
 from mlipbatch.stages import label
@@ -40,10 +42,13 @@ def al4(name: str = "al4") -> Atoms:
 class Factory:
     """A project whose only work is to label some structures."""
 
-    def __init__(self, folder: Path, structures: list[Atoms], **dft: object) -> None:
+    def __init__(
+        self, folder: Path, structures: list[Atoms], system: dict[str, object] | None = None, **dft: object
+    ) -> None:
         source = folder / "input.yaml"
         raw = yaml.safe_load(INPUT)
         raw["dft"] |= {**QUICK, **dft}
+        raw["target_system"] = system or raw["target_system"]
         source.write_text(yaml.safe_dump(raw))
         config, reasons = load_expanded(source)
         self.project, _ = create_project(folder / "p", source.read_bytes(), render_config_yaml(config, reasons))
@@ -52,9 +57,7 @@ class Factory:
 
     def start(self) -> Campaign:
         project, scheduler = self.project, LocalScheduler(2, self.project.id)
-        self.campaign = Campaign(
-            project, scheduler, 2, wanted=lambda p, c, e: [s for s in label.expected(p, c, 0) if s.id not in e]
-        )
+        self.campaign = Campaign(project, scheduler, 2, FACTORY)
         return self.campaign
 
     def run(self, limit_s: float = 60.0) -> dict[str, str]:
@@ -121,6 +124,26 @@ def test_an_scf_that_ran_out_of_steps_is_tried_again_and_gives_the_same_energy(
     assert "did not converge in 5 steps" in (short.folder("al4") / "history.log").read_text()
     first = jobfolder.read_record(short.folder("al4") / "attempt-1" / "verdict.yaml")
     assert (first["decision"], first["name"]) == ("again", "electronic_convergence_not_reached")
+
+
+def test_sloshing_iron_is_won_by_softer_mixing(tmp_path: Path, made: list[Factory]) -> None:
+    iron = bulk("Fe", "bcc", a=2.83, cubic=True)
+    iron.info[frames.NAME] = "iron"
+    system = {"elements": ["Fe"], "composition": {"Fe": 1.0}, "crystal_structure": "bcc"}
+    hard = {
+        "pseudopotential_table": "debian-pbe",
+        "ecutwfc": 22,
+        "ecutrho": 180,
+        "kpoints_spacing": 1.2,
+        "conv_thr": 5e-7,
+    }
+    made.append(factory := Factory(tmp_path, [iron], system, **hard, starting_magnetization={"Fe": 1.0}))
+    assert factory.run(120) == {"iron": "DONE"}
+    (row,) = factory.rows()
+    assert (row.attempts, row.rung) == (2, "beta0.3")
+    assert "did not converge in 100 steps" in (factory.folder("iron") / "history.log").read_text()
+    inputs = [(factory.folder("iron") / f"attempt-{n}" / "pw.in").read_text() for n in (1, 2)]
+    assert [re.search(r"mixing_beta\s*=\s*(\S+)", text)[1] for text in inputs] == ["0.7", "0.3"]  # type: ignore[index]
 
 
 def test_a_label_job_that_was_killed_runs_again_unchanged(tmp_path: Path, made: list[Factory]) -> None:
