@@ -132,12 +132,17 @@ def cancel(hands: Hands, entry: JobEntry, scheduler_id: str) -> None:
     """Take a job out of the queue and close it as FAILED: cancelled."""
     if scheduler_id:
         hands.scheduler.cancel(scheduler_id)
+    close(hands, entry, "cancelled", "cancelled by the user")
+
+
+def close(hands: Hands, entry: JobEntry, name: str, sentence: str) -> None:
+    """End a job as FAILED for a reason that its kind has no part in."""
     folder = hands.folder(entry)
     attempts = read_attempts(folder)
     if attempts and not attempts[-1].verdict:
-        record = {"decision": "give up", "name": "cancelled", "sentence": "cancelled by the user", "ended": _now()}
+        record = {"decision": "give up", "name": name, "sentence": sentence, "ended": _now()}
         jobfolder.write_record(attempts[-1].folder / "verdict.yaml", record)
-    jobfolder.move(folder, entry.state, JobState.FAILED, "cancelled by the user")
+    jobfolder.move(folder, entry.state, JobState.FAILED, sentence)
 
 
 def retry(hands: Hands, entry: JobEntry) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from mlipbatch.config import load_config
 from mlipbatch.core.job import JobEntry, Verdict
@@ -44,13 +45,19 @@ class Campaign:
         """One pass. Returns the number of jobs that changed. A full disk pauses the project; the next tick tries again."""
         try:
             changed = self._pass()
-        except OSError as error:
-            if self.paused != str(error):
-                self.log.error("paused: %s", error)  # noqa: TRY400  a full disk is no programming error
-            self.paused = str(error)
-            return 0
+        except OSError as error:  # a full disk is no programming error
+            return self._pause(str(error))
+        except Exception as error:  # noqa: BLE001  one odd project must never stop the daemon
+            return self._pause(f"{type(error).__name__}: {error}", error)
         self.paused = ""
         return changed
+
+    def _pause(self, reason: str, trace: Exception | None = None) -> int:
+        if self.paused != reason:
+            self.log.error("paused: %s", reason, exc_info=trace)
+        self.paused = reason
+        self._settled = False  # what ended in this pass was perhaps not told to the stages
+        return 0
 
     def _pass(self) -> int:
         edited = self.index.audit(AUDITED_A_TICK)
@@ -66,8 +73,8 @@ class Campaign:
         return changed + self._submit(snapshot)
 
     def _look(self) -> tuple[Snapshot | None, list[tuple[JobEntry, observe.Evidence, decide.Step]]]:
-        entries = self.index.in_state(*IN_QUEUE)
-        folders = {entry.id: observe.last_attempt(self.project.jobs, entry) for entry in entries}
+        folders = {entry.id: folder for entry in self.index.in_state(*IN_QUEUE) if (folder := self._last(entry))}
+        entries = [self.index.entries[job] for job in folders]
         seen = {entry.id: observe.evidence(folders[entry.id]) for entry in entries}
         snapshot = observe.ask_queue(self.hands.scheduler, seen, folders)
         again = {job: observe.evidence(folder) for job, folder in folders.items()}  # a marker may have come meanwhile
@@ -75,6 +82,14 @@ class Campaign:
             (e, again[e.id], decide.next_step(e, again[e.id], snapshot, self._missing.get(e.id, 0))) for e in entries
         ]
         return snapshot, steps
+
+    def _last(self, entry: JobEntry) -> Path | None:
+        """The folder of its last attempt; None where somebody took the job or its state file away: the index learns it."""
+        try:
+            return observe.last_attempt(self.project.jobs, entry)
+        except (FileNotFoundError, jobfolder.Unreadable):
+            self.index.refresh(entry.id)
+            return None
 
     def _do(self, entry: JobEntry, seen: observe.Evidence, step: decide.Step) -> int:
         self._missing.pop(entry.id, None)
@@ -102,16 +117,20 @@ class Campaign:
         return 1
 
     def _guard(self, entry: JobEntry, deed: Callable[[], Verdict | bool | None]) -> bool:
-        """Do it; a job that breaks its own kind is set aside with the reason, and nothing else stops. True where it went well."""
+        """Do it; a job that breaks its own kind fails with the reason, and nothing else stops. False where it has to wait."""
         try:
             outcome = deed()
-        except OSError:
-            raise  # the disk, not the job
-        except Exception as error:  # one odd job must never stop the daemon
-            self.log.exception("%s: set aside", entry.id)
-            self.index.entries.pop(entry.id, None)
-            self.index.aside[entry.id] = f"{type(error).__name__}: {error}"
-            return False
+        except jobfolder.Unreadable:
+            return True  # the index sets it aside
+        except Exception as error:
+            self.index.refresh(entry.id)  # wherever it was cut off
+            current = self.index.entries.get(entry.id)
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                raise  # the disk, not the job
+            self.log.exception("%s: broken", entry.id)
+            if current is not None and current.state not in ENDED:  # one odd job must never stop the daemon
+                act.close(self.hands, current, "broken", f"{type(error).__name__}: {error}")
+            return True
         if outcome not in (None, True, False):
             self.log.info("%s: %s", entry.id, getattr(outcome, "sentence", outcome))
         return outcome is not False
@@ -151,11 +170,16 @@ class Campaign:
                 break
             self.index.refresh(entry.id)
             sent += 1
+            after = self.index.entries.get(entry.id)
+            self._settled &= after is not None and after.state not in ENDED  # refused: the stages want to know
         return sent
 
     def _still_there(self, entry: JobEntry, snapshot: Snapshot) -> bool:
         """A job put back by hand while its last attempt was still running: that one goes first."""
-        token = observe.evidence(observe.last_attempt(self.project.jobs, entry)).token
+        folder = self._last(entry)
+        if folder is None:
+            return True
+        token = observe.evidence(folder).token
         if token not in snapshot.tokens:
             return False
         self.hands.scheduler.cancel(snapshot.tokens[token])

@@ -38,11 +38,18 @@ class Served:
         """One tick; status.json follows where something changed, or the heartbeat is due."""
         changed = self.campaign.tick()
         if changed or time.monotonic() - self._written > HEARTBEAT_S:
+            self._tell()
+            self._written = time.monotonic()
+        return changed
+
+    def _tell(self) -> None:
+        """A status that cannot be made or written now (disk full) must not stop the daemon: the next one comes soon."""
+        try:
             left = self.forecast.seconds_left(self.campaign.index.entries, self.cores)
             self.seen = snapshot.picture(self.campaign, left)
             snapshot.write(self.campaign.project, dict(self.seen))
-            self._written = time.monotonic()
-        return changed
+        except Exception as error:  # noqa: BLE001  what it tells of is paused with its reason by the tick
+            self.campaign.log.warning("no status.json: %s", error)
 
 
 class Daemon:

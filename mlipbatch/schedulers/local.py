@@ -74,8 +74,8 @@ class LocalScheduler:
 
     def cancel(self, scheduler_id: str) -> None:
         """Kill a job's whole session, strays included; a job of another machine is left alone."""
-        host, session, start = scheduler_id.rsplit("-", 2)
-        if host != socket.gethostname():
+        host, session, start = _parts(scheduler_id)
+        if host != socket.gethostname() or not session.isdigit():
             return
         with suppress(psutil.NoSuchProcess):
             leader = psutil.Process(int(session))
@@ -108,7 +108,9 @@ def sessions(pool: str = POOL) -> list[Session]:
 
 
 def _gone(scheduler_id: str, folder: Path) -> QueueEntry:
-    host, session, start = scheduler_id.rsplit("-", 2)
+    host, session, start = _parts(scheduler_id)
+    if not session.isdigit():
+        return QueueEntry(scheduler_id, QueueState.ENDED)  # no id of ours: whatever it was, nobody can find it again
     if host != socket.gethostname():
         return QueueEntry(scheduler_id, QueueState.UNKNOWN)
     strays = _members(int(session))
@@ -118,6 +120,13 @@ def _gone(scheduler_id: str, folder: Path) -> QueueEntry:
                 process.kill()
         return QueueEntry(scheduler_id, QueueState.RUNNING)
     return QueueEntry(scheduler_id, QueueState.TIMED_OUT if _timed_out(folder) else QueueState.ENDED)
+
+
+def _parts(scheduler_id: str) -> tuple[str, str, str]:
+    """HOST, SESSION and STARTTIME; empty ones where the id was damaged."""
+    start_of, _, start = scheduler_id.rpartition("-")
+    host, _, session = start_of.rpartition("-")
+    return host, session, start
 
 
 def _timed_out(folder: Path) -> bool:

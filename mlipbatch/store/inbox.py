@@ -26,6 +26,15 @@ def drop_request(project: Project, action: str, jobs: list[str]) -> None:
     write_text(project.inbox / f"request-{uuid.uuid4().hex}", yaml.safe_dump({"action": action, "jobs": jobs}))
 
 
+def _request(path: Path) -> Request:
+    """One wish; one that cannot be understood asks for nothing, and goes the way of the others."""
+    try:
+        raw = yaml.safe_load(path.read_text())
+        return Request(str(raw["action"]), tuple(str(job) for job in raw["jobs"]), path)
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+        return Request("nothing", (), path)
+
+
 def read_inbox(project: Project) -> tuple[list[Request], list[Path]]:
     """Requests, and the markers that jobs left (``TOKEN.started``, ``TOKEN.exit``): news, never proof."""
     requests: list[Request] = []
@@ -34,8 +43,7 @@ def read_inbox(project: Project) -> tuple[list[Request], list[Path]]:
         if path.name.startswith("."):
             continue
         if path.name.startswith("request-"):
-            raw = yaml.safe_load(path.read_text()) or {}
-            requests.append(Request(str(raw.get("action")), tuple(raw.get("jobs", ())), path))
+            requests.append(_request(path))
         else:
             markers.append(path)
     return requests, markers

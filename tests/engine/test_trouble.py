@@ -1,0 +1,141 @@
+"""Trouble that must not stop a campaign: odd jobs, hand edits, a disk that is full for a while."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlipbatch.core.job import JobSpec
+from mlipbatch.core.state import JobState
+from mlipbatch.engine import campaign as campaign_module
+from mlipbatch.engine.daemon import Served
+from mlipbatch.schedulers import LocalScheduler
+from mlipbatch.stages import loop
+from mlipbatch.stages.base import Goal
+from mlipbatch.stages.kinds import KINDS
+from mlipbatch.stages.work import Work
+from mlipbatch.store import jobfolder
+from mlipbatch.store.inbox import drop_request
+
+from .conftest import Session, bash
+
+
+def after(session: Session, name: str, follow: JobSpec) -> None:
+    """Let `follow` be wanted once the job `name` has ended."""
+
+    def wanted(_project: object, _config: object, entries: object) -> list[JobSpec]:
+        entry = entries.get(f"gen000/generate/{name}")  # type: ignore[attr-defined]
+        ended = entry is not None and entry.state in {JobState.DONE, JobState.FAILED}
+        return [follow] if ended and follow.id not in entries else []  # type: ignore[operator]
+
+    session.campaign.goal = Goal(wanted, loop.outcome)
+
+
+def test_what_follows_a_job_that_was_given_up_before_it_ran_is_asked_for(session: Session) -> None:
+    spec = bash("refused", "true")
+    spec.parameters["commands"] = 7  # no plan can be made of this
+    session.add(spec)
+    after(session, "refused", bash("next", "true"))
+    assert session.finish() == {"next": "DONE", "refused": "FAILED"}
+
+
+def test_what_follows_is_asked_for_again_after_the_disk_was_full(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.add(bash("first", "true"))
+    after(session, "first", bash("next", "true"))
+    full = iter([OSError(28, "No space left on device")])
+    real = campaign_module.dataset.sync
+
+    def sync(project: object, entries: object) -> object:
+        if session.state("first") is JobState.DONE and (error := next(full, None)):
+            raise error
+        return real(project, entries)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(campaign_module.dataset, "sync", sync)
+    assert session.finish() == {"first": "DONE", "next": "DONE"}
+
+
+class Breaks(Work):
+    """A kind that stumbles over what a job left."""
+
+    def judge(self, *_: object) -> object:  # type: ignore[override]
+        raise KeyError("step")
+
+
+def test_a_job_that_breaks_its_own_kind_fails_with_the_reason_and_the_others_go_on(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, "screen", Breaks())
+    odd = bash("odd", "true", priority=5)
+    odd = JobSpec("gen000/screen/odd", "screen", odd.resources, parameters=odd.parameters)
+    session.add(odd, bash("good", "true"))
+    assert session.finish() == {"good": "DONE", "odd": "FAILED"}
+    assert "KeyError: 'step'" in (session.project.jobs / "gen000/screen/odd/FAILED").read_text()
+
+
+def test_a_state_file_that_vanished_behind_the_index_stops_nobody(session: Session, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    session.add(*(bash(name, f"while [ ! -e {gate} ]; do sleep 0.05; done") for name in ("a", "b")))
+    session.until(lambda: session.state("a") is session.state("b") is JobState.RUNNING)
+    session.campaign.index.audit = lambda _count: []  # type: ignore[method-assign]  among thousands its turn is later
+    (session.folder("a") / "RUNNING").unlink()
+    gate.touch()
+    session.until(lambda: session.state("b") is JobState.DONE)
+    assert "no state file" in session.campaign.index.aside["gen000/generate/a"]
+
+
+def test_a_job_folder_that_is_deleted_while_it_runs_stops_nobody(session: Session) -> None:
+    import shutil
+
+    session.add(bash("gone", "sleep 300"), bash("good", "sleep 0.3"))
+    session.until(lambda: session.state("gone") is JobState.RUNNING)
+    session.campaign.index.audit = lambda _count: []  # type: ignore[method-assign]
+    shutil.rmtree(session.folder("gone"))
+    session.until(lambda: session.state("good") is JobState.DONE)
+    assert "gen000/generate/gone" not in session.campaign.index.entries
+
+
+def test_a_request_that_nobody_understands_is_dropped(session: Session) -> None:
+    (session.project.inbox / "request-torn").write_text("action: [")
+    (session.project.inbox / "request-list").write_text("- cancel\n")
+    session.add(bash("bad", "exit 2"), bash("slow", "sleep 300"))
+    session.until(lambda: session.state("bad") is JobState.FAILED)
+    drop_request(session.project, "retry", ["gen000/generate/bad"])
+    session.until(lambda: jobfolder.look(session.folder("bad")).attempts == 2)
+    assert not list(session.project.inbox.glob("request-*"))
+
+
+def test_a_damaged_job_id_costs_an_attempt_and_nothing_else(session: Session) -> None:
+    session.add(bash("slow", "[ -e ../second ] || { touch ../second; sleep 300; }"))
+    session.until(lambda: session.state("slow") is JobState.RUNNING)
+    (session.folder("slow") / "attempt-1" / "job_id").write_text("?\n")
+    assert session.finish() == {"slow": "DONE"}
+
+
+def test_a_status_that_cannot_be_written_does_not_end_the_daemon(session: Session) -> None:
+    project = session.project
+    project.status.mkdir()
+    served = Served(project, LocalScheduler(1, project.id), 1, session.campaign.goal)
+    session.add(bash("ok", "true"))
+    served.campaign.index.load()
+    session.until(lambda: not served.beat() and session.state("ok") is JobState.DONE)
+
+
+def test_stages_that_break_pause_the_project_until_the_cause_is_gone(session: Session) -> None:
+    broken = ["odd"]
+
+    def wanted(*_: object) -> list[JobSpec]:
+        if broken:
+            raise ValueError("gen000.selected.extxyz is torn")
+        return []
+
+    session.campaign.goal = Goal(wanted, loop.outcome)
+    session.add(bash("ok", "true"))
+    for _ in range(3):
+        session.campaign.tick()
+    assert "is torn" in session.campaign.paused
+    broken.clear()
+    assert session.finish() == {"ok": "DONE"}
+    assert not session.campaign.paused
