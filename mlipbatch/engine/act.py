@@ -147,7 +147,12 @@ def close(hands: Hands, entry: JobEntry, name: str, sentence: str) -> None:
 
 def retry(hands: Hands, entry: JobEntry) -> None:
     """Put an ended job back: its attempts stay, its ladder starts afresh."""
-    jobfolder.move(hands.folder(entry), entry.state, JobState.PENDING, "retry asked for by the user")
+    again(hands, entry, "retry asked for by the user")
+
+
+def again(hands: Hands, entry: JobEntry, why: str) -> None:
+    """Put an ended job back for this reason."""
+    jobfolder.move(hands.folder(entry), entry.state, JobState.PENDING, why)
 
 
 def _now() -> str:

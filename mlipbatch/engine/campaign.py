@@ -146,8 +146,11 @@ class Campaign:
         return done
 
     def _ask_stages(self) -> int:
-        dataset.sync(self.project, list(self.index.entries.values()))
-        made = 0
+        empty = dataset.sync(self.project, list(self.index.entries.values()))
+        for job, reason in empty.items():
+            act.again(self.hands, self.index.entries[job], reason)
+            self.index.refresh(job)
+        made = len(empty)
         for spec in self.goal.wanted(self.project, self.hands.config, self.index.entries):
             if jobfolder.create(self.project.jobs, spec):
                 self.log.info("%s: created", spec.id)

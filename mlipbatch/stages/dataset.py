@@ -21,14 +21,27 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
-def sync(project: Project, entries: Iterable[JobEntry]) -> int:
-    """Bring data/mlip.db up to the job folders: a row for every DONE label that has none. Returns how many were added."""
-    done = [entry for entry in entries if entry.kind == label.KIND and entry.state is JobState.DONE]
-    missing = database.missing(project.data / "mlip.db", [entry.id for entry in done])
-    rows = [database.Row(_uuid(project, job), job, _result(project, job), int(job[3:6])) for job in missing]
+def sync(project: Project, entries: Iterable[JobEntry]) -> dict[str, str]:
+    """Bring data/mlip.db up to the job folders: a row for every DONE label, none for one that was put back.
+
+    Returns the DONE labels that have no result to read, with the reason.
+    """
+    path, labels = project.data / "mlip.db", [entry for entry in entries if entry.kind == label.KIND]
+    there = database.jobs(path)
+    stale = there & {entry.id for entry in labels if entry.state is not JobState.DONE}
+    if stale:
+        database.remove(path, stale)
+    rows, empty = [], {}
+    for job in (entry.id for entry in labels if entry.state is JobState.DONE and entry.id not in there):
+        try:
+            atoms = _labelled(project, job)
+        except (FileNotFoundError, ValueError, LookupError) as error:
+            empty[job] = f"{label.RESULT} cannot be read: {error!r}"
+        else:
+            rows.append(database.Row(_uuid(project, job), job, atoms, int(job[3:6])))
     if rows:
-        database.add(project.data / "mlip.db", rows)
-    return len(rows)
+        database.add(path, rows)
+    return empty
 
 
 def split(project: Project, config: Config, view: View, generation: int) -> tuple[str, str]:
@@ -55,6 +68,18 @@ def _labels(project: Project, view: View, generation: int) -> list[Atoms]:
 
 def _result(project: Project, job: str) -> Atoms:
     return read_frames(project.jobs / job / label.RESULT)[0]
+
+
+def _labelled(project: Project, job: str) -> Atoms:
+    """A result with its labels; LookupError where it has none."""
+    atoms = _result(project, job)
+    for there, name in (
+        (atoms.info, frames.REF_ENERGY),
+        (atoms.info, frames.REF_STRESS),
+        (atoms.arrays, frames.REF_FORCES),
+    ):
+        there[name]
+    return atoms
 
 
 def _uuid(project: Project, job: str) -> str:

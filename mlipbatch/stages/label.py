@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shutil
 from collections.abc import Sequence
 from functools import lru_cache
@@ -115,6 +116,7 @@ def _plan(job: Job, code: dft.DFTCode, atoms: Atoms, step: ladder.NextAttempt) -
     resources = Resources(job.spec.resources.cores, round(job.spec.resources.walltime_s * factor))
     prepared = code.prepare(atoms, job.config.dft, step, cores=resources.cores, walltime=resources.walltime_s)
     record = {
+        "structure": _stamp(job),
         "step": _plain(dataclasses.asdict(step)),
         "reasons": dict(prepared.reasons),
         "expectation": _plain(dict(prepared.expectation)),
@@ -129,6 +131,11 @@ def _plan(job: Job, code: dft.DFTCode, atoms: Atoms, step: ladder.NextAttempt) -
         resources=resources,
         record=record,
     )
+
+
+def _stamp(job: Job) -> str:
+    """SHA-256 of the structure: an output belongs to the one it was computed for."""
+    return hashlib.sha256((job.folder / STRUCTURE).read_bytes()).hexdigest()
 
 
 def _step(attempt: Attempt) -> ladder.NextAttempt:
@@ -150,6 +157,8 @@ def _write_result(job: Job, labels: dft.Labels, last: Attempt, accepted: ladder.
     import numpy as np
 
     atoms = read_frames(job.folder / STRUCTURE)[0]
+    if last.record.get("structure", _stamp(job)) != _stamp(job):
+        raise ValueError(f"{STRUCTURE} was changed after attempt-{last.number} was made of it; retry the job")
     if labels.symbols != atoms.get_chemical_symbols():
         raise ValueError(f"{last.folder}: the atoms of the output are not those of {STRUCTURE}")
     expectation = last.record["expectation"]

@@ -54,7 +54,7 @@ class Work:
                 publish(last / name, job.project.root / place)
             return Accept(_last_line(last) or "done")
         reason = _reason(last, ending, missing)
-        if ending.exit_code == WRONG_INPUT or len(this_round(attempts)) >= ATTEMPTS:
+        if ending.exit_code == WRONG_INPUT or len(this_round(attempts[:-1])) + 1 >= ATTEMPTS:
             return GiveUp("command_failed", reason)
         return Again("command_failed", reason)
 

@@ -6,7 +6,9 @@ and where a label came from: name, root, job, generation, attempts, rung.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,12 +40,17 @@ class Row:
     generation: int
 
 
-def _connect(path: Path) -> Any:
+@contextmanager
+def _connect(path: Path) -> Iterator[Any]:
+    """Raises OSError where the disk is full, the file is torn, or another process keeps it."""
     from ase.db import connect
 
-    return connect(
-        path, type="db", use_lock_file=False
-    )  # the project's lock is the only one: ASE's own hangs when left over
+    try:
+        # the project's lock is the only one: ASE's own hangs when left over
+        with connect(path, type="db", use_lock_file=False) as database:
+            yield database
+    except sqlite3.Error as error:
+        raise OSError(f"{path}: {error}; it can be deleted: it is made again from the job folders") from error
 
 
 def jobs(path: Path) -> set[str]:
@@ -54,10 +61,11 @@ def jobs(path: Path) -> set[str]:
         return {row.job for row in database.select(columns=["id", "key_value_pairs"], include_data=False)}
 
 
-def missing(path: Path, wanted: Sequence[str]) -> list[str]:
-    """Those of `wanted` whose labels are not there."""
-    there = jobs(path)
-    return [job for job in wanted if job not in there]
+def remove(path: Path, unwanted: set[str]) -> None:
+    """Take the labels of these jobs out."""
+    with _connect(path) as database:
+        rows = database.select(columns=["id", "key_value_pairs"], include_data=False)
+        database.delete([row.id for row in rows if row.job in unwanted])
 
 
 def add(path: Path, rows: Sequence[Row]) -> None:

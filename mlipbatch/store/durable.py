@@ -62,8 +62,12 @@ def render_frames(frames: Sequence[Atoms]) -> str:
 
 
 def read_frames(path: Path) -> list[Atoms]:
-    """All structures of an extended XYZ file (or any file that ASE reads)."""
+    """All structures of an extended XYZ file (or any file that ASE reads). Raises ValueError where it is torn."""
     from ase.io import read
+    from ase.io.extxyz import XYZError
 
-    frames = read(path, index=":")
+    try:
+        frames = read(path, index=":")
+    except (XYZError, RuntimeError, LookupError) as error:  # ASE's, the first of them an OSError
+        raise ValueError(f"{path} cannot be read: {error!r}") from error
     return list(frames) if isinstance(frames, list) else [frames]

@@ -60,13 +60,21 @@ def read_spec(folder: Path) -> JobSpec:
         return JobSpec(
             id="/".join(folder.parts[-3:]),
             kind=str(raw["kind"]),
-            resources=Resources(**raw["resources"]),
+            resources=_resources(**raw["resources"]),
             priority=int(raw["priority"]),
             parents=tuple(raw["parents"]),
             parameters=dict(raw["parameters"]),
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"{folder}/job.yaml cannot be read: {error}") from error
+
+
+def _resources(cores: object, walltime_s: object) -> Resources:
+    """Whole numbers from 1 on: a wall time of 0 would be none at all."""
+    for name, value in (("cores", cores), ("walltime_s", walltime_s)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} is {value!r}, not a number from 1 on")
+    return Resources(int(str(cores)), int(str(walltime_s)))
 
 
 def entry(folder: Path) -> JobEntry:
@@ -116,6 +124,8 @@ def move(folder: Path, before: JobState, after: JobState, why: str, record: str 
         raise ValueError(f"{folder}: {before} -> {after} is no transition")
     write_text(folder / before, f"{why}\n{record}")
     (folder / before).rename(folder / after)
+    for other in STATES - {after}:  # left by a hand edit: in a copy of the project its time might be the newer one
+        (folder / other).unlink(missing_ok=True)
     sync_folder(folder)
     note(folder, f"{before} -> {after}  {why}")
 

@@ -166,6 +166,15 @@ def test_a_verdict_that_was_written_but_not_carried_out_is_carried_out(
     assert session.finish() == {"ok": "DONE"}
 
 
+def test_a_last_verdict_that_was_not_carried_out_is_the_last(session: Session) -> None:
+    session.add(bash("bad", "exit 3"))
+    session.finish()
+    (session.folder("bad") / "FAILED").rename(session.folder("bad") / "RUNNING")  # as a kill before the move leaves it
+    session.start()
+    assert session.finish() == {"bad": "FAILED"}
+    assert jobfolder.look(session.folder("bad")).attempts == 3
+
+
 def _killed_at_done(move):  # type: ignore[no-untyped-def]
     def inner(folder: Path, before: JobState, after: JobState, *rest: str) -> None:
         if after is JobState.DONE:

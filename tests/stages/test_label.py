@@ -24,6 +24,7 @@ from mlipbatch.schedulers.local import sessions
 from mlipbatch.stages import label
 from mlipbatch.store import jobfolder
 from mlipbatch.store.durable import read_frames, write_frames
+from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.project import create_project
 from tests.engine.conftest import INPUT
 
@@ -155,3 +156,46 @@ def test_a_label_job_that_was_killed_runs_again_unchanged(tmp_path: Path, made: 
     attempts = sorted(factory.folder("al4").glob("attempt-*"))
     assert len(attempts) == 2
     assert (attempts[0] / "pw.in").read_text() == (attempts[1] / "pw.in").read_text()
+
+
+def test_a_label_that_is_made_again_replaces_its_row(tmp_path: Path, made: list[Factory]) -> None:
+    made.append(factory := Factory(tmp_path, [al4()]))
+    factory.run()
+    drop_request(factory.project, "retry", ["gen000/scf/al4"])
+    factory.campaign.tick()
+    assert factory.rows() == []  # put back: no label until it is won again
+    assert factory.run() == {"al4": "DONE"}
+    assert [row.attempts for row in factory.rows()] == [2]
+
+
+def test_done_by_hand_without_a_result_is_made(tmp_path: Path, made: list[Factory]) -> None:
+    made.append(factory := Factory(tmp_path, [al4(), al4("torn")]))
+    assert factory.run() == {"al4": "DONE", "torn": "DONE"}
+    (factory.folder("al4") / label.RESULT).unlink()
+    (factory.folder("torn") / label.RESULT).write_text("4\n")
+    (factory.project.data / "mlip.db").unlink()
+    factory.start()
+    assert factory.run() == {"al4": "DONE", "torn": "DONE"}
+    assert {row.name: row.attempts for row in factory.rows()} == {"al4": 2, "torn": 2}
+
+
+def test_forces_are_never_put_on_atoms_that_were_moved_meanwhile(tmp_path: Path, made: list[Factory]) -> None:
+    made.append(factory := Factory(tmp_path, [al4()]))
+    while not (factory.folder("al4") / "attempt-1" / "started").exists():
+        factory.campaign.tick()
+    other = al4()
+    other.positions[0] += 0.1
+    write_frames(factory.folder("al4") / label.STRUCTURE, [other])
+    assert factory.run() == {"al4": "FAILED"}
+    assert "changed after attempt-1" in (factory.folder("al4") / "FAILED").read_text()
+
+
+def test_a_torn_database_pauses_and_comes_back(tmp_path: Path, made: list[Factory]) -> None:
+    made.append(factory := Factory(tmp_path, [al4()]))
+    database = factory.project.data / "mlip.db"
+    database.write_bytes(b"no database " * 100)
+    factory.campaign.tick()
+    assert "made again from the job folders" in factory.campaign.paused
+    database.unlink()
+    assert factory.run() == {"al4": "DONE"}
+    assert len(factory.rows()) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,25 @@ def test_only_transitions_of_the_table_happen(tmp_path: Path, before: JobState, 
         with pytest.raises(ValueError, match="no transition"):
             jobfolder.move(tmp_path, before, after, "why")
         assert jobfolder.look(tmp_path).state is before
+
+
+def test_a_state_file_left_by_a_hand_edit_goes_with_the_next_move(tmp_path: Path) -> None:
+    (tmp_path / JobState.FAILED).touch()
+    os.utime(tmp_path / JobState.FAILED, (1, 1))
+    (tmp_path / JobState.PENDING).touch()  # copied, not renamed: the newer counts
+    assert jobfolder.look(tmp_path).state is JobState.PENDING
+    jobfolder.move(tmp_path, JobState.PENDING, JobState.SUBMITTED, "why")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["SUBMITTED", "history.log"]
+
+
+@pytest.mark.parametrize("edit", ["cores: four", "cores: 0", "walltime_s: 0", "walltime_s: 4h"])
+def test_resources_that_are_no_numbers_set_a_job_aside(tmp_path: Path, edit: str) -> None:
+    jobfolder.create(tmp_path, spec())
+    path = tmp_path / "gen000/scf/a/job.yaml"
+    key = edit.split(":", maxsplit=1)[0]
+    path.write_text("\n".join(f"  {edit}" if key in line else line for line in path.read_text().splitlines()))
+    with pytest.raises(jobfolder.Unreadable, match=key):
+        jobfolder.entry(path.parent)
 
 
 def test_without_a_state_file_a_folder_is_unreadable_and_says_what_to_do(tmp_path: Path) -> None:
