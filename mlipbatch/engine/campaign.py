@@ -206,7 +206,15 @@ def apply_request(hands: act.Hands, entry: JobEntry, action: str) -> bool:
         act.retry(hands, entry)
         return True
     if action == "cancel" and entry.state not in ENDED:
-        seen = observe.evidence(observe.last_attempt(hands.project.jobs, entry))
-        act.cancel(hands, entry, seen.scheduler_id if entry.state in IN_QUEUE else "")
+        act.cancel(hands, entry, _queued_as(hands, entry))
         return True
     return False
+
+
+def _queued_as(hands: act.Hands, entry: JobEntry) -> str:
+    """The scheduler's id of a job's last attempt; by its token where the disk does not say that it is in the queue."""
+    seen = observe.evidence(observe.last_attempt(hands.project.jobs, entry))
+    if entry.state in IN_QUEUE and seen.scheduler_id:
+        return seen.scheduler_id
+    snapshot = observe.ask_queue(hands.scheduler, {}, {})
+    return snapshot.tokens.get(seen.token, "") if snapshot else ""

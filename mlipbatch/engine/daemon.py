@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from types import FrameType
 
+from mlipbatch.config.errors import InputError
 from mlipbatch.engine import snapshot
 from mlipbatch.engine.campaign import Campaign
 from mlipbatch.schedulers.base import Scheduler
@@ -58,6 +59,7 @@ class Daemon:
     def __init__(self, scheduler: Scheduler, cores: int, interval_s: float, goal: Goal = loop.LOOP) -> None:
         self.scheduler, self.cores, self.interval_s, self.goal = scheduler, cores, interval_s, goal
         self.served: dict[str, Served] = {}
+        self._wrong: dict[str, str] = {}  # projects that cannot be served, with the reason
         self._stop = False
 
     def serve(
@@ -70,7 +72,7 @@ class Daemon:
     ) -> None:
         """Tick until stopped. `projects` is asked again every tick: what was submitted meanwhile is served too.
 
-        Raises Locked where none of the projects could be locked on the first pass.
+        Raises Locked or InputError where none of the projects could be locked, or read, on the first pass.
         """
         signal.signal(signal.SIGTERM, self._on_signal)
         with ExitStack() as locks:
@@ -85,16 +87,22 @@ class Daemon:
                     time.sleep(self.interval_s)
 
     def _take(self, projects: Iterable[Project], locks: ExitStack, *, required: bool) -> None:
-        refused: Locked | None = None
+        refused: Locked | InputError | None = None
         for project in projects:
             if str(project.root) in self.served:
                 continue
             try:
-                locks.enter_context(project_lock(project))
+                with ExitStack() as lock:
+                    lock.enter_context(project_lock(project))
+                    self.served[str(project.root)] = Served(project, self.scheduler, self.cores, self.goal)
+                    locks.push(lock.pop_all())
             except Locked as error:
                 refused = error
-                continue
-            self.served[str(project.root)] = Served(project, self.scheduler, self.cores, self.goal)
+            except InputError as error:  # a config.yaml edited wrongly: the other projects are served
+                refused = error
+                if self._wrong.get(str(project.root)) != str(error):
+                    log.error("%s is not served: %s", project.root, error)  # noqa: TRY400
+                self._wrong[str(project.root)] = str(error)
         if required and refused and not self.served:
             raise refused
 

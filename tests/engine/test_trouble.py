@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from mlipbatch.config.errors import InputError
 from mlipbatch.core.job import JobSpec
 from mlipbatch.core.state import JobState
 from mlipbatch.engine import campaign as campaign_module
-from mlipbatch.engine.daemon import Served
+from mlipbatch.engine.daemon import Daemon, Served
 from mlipbatch.schedulers import LocalScheduler
+from mlipbatch.schedulers.local import sessions
 from mlipbatch.stages import loop
 from mlipbatch.stages.base import Goal
 from mlipbatch.stages.kinds import KINDS
 from mlipbatch.stages.work import Work
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import drop_request
+from mlipbatch.store.lock import is_locked
+from mlipbatch.store.project import Project
 
 from .conftest import Session, bash
 
@@ -139,3 +143,33 @@ def test_stages_that_break_pause_the_project_until_the_cause_is_gone(session: Se
     broken.clear()
     assert session.finish() == {"ok": "DONE"}
     assert not session.campaign.paused
+
+
+def test_cancel_finds_a_job_whose_id_was_lost_or_that_was_put_back_by_hand(session: Session) -> None:
+    names = ("lost", "renamed")
+    session.add(*(bash(name, "sleep 300") for name in names))
+    session.until(lambda: all(session.state(name) is JobState.RUNNING for name in names))
+    (session.folder("lost") / "attempt-1" / "job_id").unlink()
+    (session.folder("renamed") / "RUNNING").rename(session.folder("renamed") / "PENDING")
+    drop_request(session.project, "cancel", [f"gen000/generate/{name}" for name in names])
+    session.campaign.tick()
+    assert session.states() == {"lost": "FAILED", "renamed": "FAILED"}
+    assert not sessions(session.project.id)
+
+
+def test_a_project_with_a_wrong_config_does_not_keep_the_others_from_being_served(
+    session: Session, tmp_path: Path
+) -> None:
+    import shutil
+
+    session.add(bash("ok", "true"))
+    wrong = Project(tmp_path / "wrong")
+    shutil.copytree(session.project.root, wrong.root)
+    wrong.config.write_text("project_name: [")
+    scheduler = LocalScheduler(1, session.project.id)
+    goal = Goal(lambda *_: [], loop.outcome)
+    Daemon(scheduler, 1, 0.02, goal).serve(lambda: [wrong, session.project], until_finished=True)
+    assert session.states() == {"ok": "DONE"}
+    assert not is_locked(wrong)
+    with pytest.raises(InputError):
+        Daemon(scheduler, 1, 0.02, goal).serve(lambda: [wrong], once=True)
