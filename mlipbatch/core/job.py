@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlipbatch.core.state import JobState
+from mlipbatch.core.state import JobState, QueueState
 
 SAFE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._=+-]{0,120}$")
 
@@ -22,6 +22,9 @@ class Resources:
 
     cores: int = 1
     walltime_s: int = 3600
+    memory_mb: int | None = None  # of all cores together; None: whatever the site gives
+    gpus: int = 0
+    exclude: tuple[str, ...] = ()  # nodes that this job has died on
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,14 @@ class Ending:
     """How an attempt ended, as far as anybody knows."""
 
     exit_code: int | None  # of the program, from the job's own marker; None where it left none
-    timed_out: bool = False  # its wall time was up
-    killed_by_us: bool = False  # cancelled
+    how: QueueState = QueueState.ENDED  # what the scheduler says of its end
+    silent: bool = False  # killed by us, because its output had stopped growing
+    node: str = ""  # where it ran, as far as its start marker says
+
+    @property
+    def timed_out(self) -> bool:
+        """Its wall time was up."""
+        return self.how is QueueState.TIMED_OUT
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,23 @@ class JobState(StrEnum):
 
 
 class QueueState(StrEnum):
-    """What the scheduler says of one of its jobs."""
+    """What the scheduler says of one of its jobs, in its queue or its accounting."""
 
     QUEUED = "queued"
+    STUCK = "can never run"  # queued, and the scheduler says that no machine of its own fits
     RUNNING = "running"
-    ENDED = "ended"  # the scheduler knows how: see QueueEntry.exit_code and reason
-    TIMED_OUT = "timed out"
+    ENDED = "ended"  # over; how, only the job's own exit marker can tell
+    TIMED_OUT = "timed out"  # TIMEOUT, DEADLINE: its wall time was up
+    OUT_OF_MEMORY = "out of memory"
+    NODE_FAILED = "node failed"  # NODE_FAIL, BOOT_FAIL: no fault of the job
+    PREEMPTED = "preempted"  # no fault of the job
+    CANCELLED = "cancelled"  # by a person, or by us
     UNKNOWN = "unknown"  # a word that nobody knows: no information
 
+
+IN_THE_QUEUE = frozenset({QueueState.QUEUED, QueueState.STUCK, QueueState.RUNNING})
+INFRASTRUCTURE = frozenset({QueueState.NODE_FAILED, QueueState.PREEMPTED})
+"""Endings that say nothing about the job: it is repeated unchanged, under a cap of its own."""
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.PENDING: frozenset({JobState.SUBMITTED, JobState.FAILED}),

@@ -1,23 +1,20 @@
-"""Do: submit, judge, cancel. Each step leaves the disk in a state from which the next tick goes on, wherever it is cut off."""
+"""Do: judge, cancel, retry. Each step leaves the disk in a state from which the next tick goes on, wherever it is cut off."""
 
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mlipbatch.config.model import Config
-from mlipbatch.core.job import Accept, Again, AttemptPlan, Ending, GiveUp, JobEntry, Verdict
+from mlipbatch.core.job import Accept, Again, Ending, GiveUp, JobEntry, Verdict
 from mlipbatch.core.state import JobState
-from mlipbatch.schedulers.base import NotSubmitted, Scheduler
-from mlipbatch.schedulers.render import render
+from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.stages.base import Attempt, Job, read_attempts
 from mlipbatch.stages.kinds import KINDS
 from mlipbatch.store import jobfolder
-from mlipbatch.store.durable import write_text
 from mlipbatch.store.project import Project
 
 log = logging.getLogger("mlipbatch")
@@ -43,70 +40,6 @@ class Hands:
         return Job(self.project, self.config, jobfolder.read_spec(self.folder(entry)))
 
 
-def submit(hands: Hands, entry: JobEntry) -> bool:
-    """Plan the next attempt and hand it to the scheduler. False where the scheduler would not have it now."""
-    job = hands.job(entry)
-    attempts = read_attempts(job.folder)
-    plan = KINDS[job.spec.kind].plan(job, [attempt for attempt in attempts if attempt.verdict])
-    if isinstance(plan, GiveUp):
-        jobfolder.move(job.folder, JobState.PENDING, JobState.FAILED, f"{plan.name}: {plan.sentence}")
-        return True
-    number = _number(attempts)
-    folder, token = _write_attempt(hands, job, number, plan)
-    (job.folder / "claim").unlink(missing_ok=True)
-    jobfolder.move(
-        job.folder,
-        JobState.PENDING,
-        JobState.SUBMITTED,
-        f"attempt-{number}, {plan.rung}: {plan.why}",
-        f"token: {token}\n",
-    )
-    try:
-        scheduler_id = hands.scheduler.submit(folder / "job.sh", token, plan.resources)
-    except NotSubmitted as reason:
-        jobfolder.move(job.folder, JobState.SUBMITTED, JobState.PENDING, f"not submitted yet: {reason}")
-        return False
-    write_text(folder / "job_id", scheduler_id + "\n")
-    return True
-
-
-def _number(attempts: Sequence[Attempt]) -> int:
-    """The next attempt's; that of a submission that was cut off or refused by a full queue, where nothing ran, is used again."""
-    if not attempts:
-        return 1
-    last = attempts[-1]
-    ran = last.verdict or (last.folder / "started").exists()
-    return last.number + 1 if ran else last.number
-
-
-def _write_attempt(hands: Hands, job: Job, number: int, plan: AttemptPlan) -> tuple[Path, str]:
-    folder = jobfolder.attempt_folder(job.folder, number)
-    folder.mkdir(exist_ok=True)
-    (folder / "job_id").unlink(missing_ok=True)
-    for name, text in plan.files.items():
-        write_text(folder / name, text)
-    jobfolder.write_record(folder / "attempt.yaml", {"rung": plan.rung, "why": plan.why, **plan.record})
-    token = f"mb-{uuid.uuid4().hex[:9]}"
-    script = render(
-        hands.scheduler.template,
-        job=job.spec.id,
-        attempt=number,
-        token=token,
-        folder=folder,
-        inbox=hands.project.inbox,
-        plan=plan,
-    )
-    write_text(folder / "job.sh", script)
-    intent = {
-        "token": token,
-        "scheduler": hands.scheduler.name,
-        "walltime_s": plan.resources.walltime_s,
-        "intent": _now(),
-    }
-    jobfolder.write_record(folder / "submit.yaml", intent)
-    return folder, token
-
-
 def judge(hands: Hands, entry: JobEntry, ending: Ending) -> Verdict:
     """Ask the job's kind what came of its last attempt, and move the job accordingly."""
     job = hands.job(entry)
@@ -114,7 +47,7 @@ def judge(hands: Hands, entry: JobEntry, ending: Ending) -> Verdict:
     verdict = KINDS[job.spec.kind].judge(job, attempts, ending)
     last = attempts[-1]
     if not last.verdict:
-        record = {"decision": DECISIONS[type(verdict)], "exit_code": ending.exit_code, "ended": _now()}
+        record = {"decision": DECISIONS[type(verdict)], "exit_code": ending.exit_code, "ended": now()}
         name = {} if isinstance(verdict, Accept) else {"name": verdict.name}
         jobfolder.write_record(
             last.folder / "verdict.yaml", {**record, **name, "sentence": verdict.sentence, **verdict.record}
@@ -140,7 +73,7 @@ def close(hands: Hands, entry: JobEntry, name: str, sentence: str) -> None:
     folder = hands.folder(entry)
     attempts = read_attempts(folder)
     if attempts and not attempts[-1].verdict:
-        record = {"decision": "give up", "name": name, "sentence": sentence, "ended": _now()}
+        record = {"decision": "give up", "name": name, "sentence": sentence, "ended": now()}
         jobfolder.write_record(attempts[-1].folder / "verdict.yaml", record)
     jobfolder.move(folder, entry.state, JobState.FAILED, sentence)
 
@@ -155,5 +88,6 @@ def again(hands: Hands, entry: JobEntry, why: str) -> None:
     jobfolder.move(hands.folder(entry), entry.state, JobState.PENDING, why)
 
 
-def _now() -> str:
+def now() -> str:
+    """The time as all records have it: UTC, to the second."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from mlipbatch.config import load_config
 from mlipbatch.core.job import JobEntry, Verdict
 from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
-from mlipbatch.engine import act, decide, observe
+from mlipbatch.engine import act, decide, observe, submission
 from mlipbatch.engine.index import Index
 from mlipbatch.schedulers.base import Scheduler, Snapshot
 from mlipbatch.stages import dataset, loop
@@ -164,12 +164,13 @@ class Campaign:
         if snapshot is None or not pending:
             return 0
         taken = sum(min(entry.cores, self.hands.largest) for entry in self.index.in_state(*IN_QUEUE))
-        free = min(self.hands.scheduler.free_cores(snapshot), self.hands.config.resources.parallel_cores - taken)
+        room, ours = self.hands.scheduler.room(snapshot), self.hands.config.resources.parallel_cores - taken
+        free = ours if room.cores is None else min(room.cores, ours)
         sent = 0
         for entry in decide.to_submit(pending, free, self.hands.largest):
             if self._still_there(entry, snapshot):
                 continue
-            if not self._guard(entry, lambda entry=entry: act.submit(self.hands, entry)):  # type: ignore[misc]
+            if not self._guard(entry, lambda entry=entry: submission.submit(self.hands, entry)):  # type: ignore[misc]
                 break
             self.index.refresh(entry.id)
             sent += 1

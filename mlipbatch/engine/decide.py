@@ -59,9 +59,9 @@ def next_step(entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, missin
     """What a job in the queue needs now. The job's own marker is stronger than the queue; no answer is no information."""
     queue = snapshot.jobs.get(seen.scheduler_id) if snapshot else None
     alive = queue is not None and queue.state in {QueueState.QUEUED, QueueState.RUNNING}
-    timed_out = queue is not None and queue.state is QueueState.TIMED_OUT
+    how = queue.state if queue is not None and not alive else QueueState.ENDED
     if seen.exit_code is not None and (seen.exit_code == 0 or not alive):
-        return Ended(Ending(seen.exit_code, timed_out=timed_out))
+        return Ended(Ending(seen.exit_code, how))
     if snapshot is None:
         return _started(entry, seen)
     if not seen.scheduler_id and seen.token in snapshot.tokens:
@@ -75,7 +75,7 @@ def next_step(entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, missin
         return Wait(missing + 1)
     if not seen.scheduler_id and not seen.started:
         return Unsent()
-    return Ended(Ending(None, timed_out=timed_out))
+    return Ended(Ending(None, how))
 
 
 def _started(entry: JobEntry, seen: Evidence) -> Step:

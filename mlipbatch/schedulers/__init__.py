@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import os
 
-from mlipbatch.schedulers.base import NoInformation, NotSubmitted, QueueEntry, Scheduler, Snapshot
+from mlipbatch.schedulers.base import (
+    NoInformation,
+    NotSubmitted,
+    QueueEntry,
+    Refused,
+    Room,
+    Scheduler,
+    Snapshot,
+    UnknownOutcome,
+)
 from mlipbatch.schedulers.local import POOL, LocalScheduler
 
 __all__ = [
@@ -12,8 +21,11 @@ __all__ = [
     "NoInformation",
     "NotSubmitted",
     "QueueEntry",
+    "Refused",
+    "Room",
     "Scheduler",
     "Snapshot",
+    "UnknownOutcome",
     "cores_here",
     "local_scheduler",
 ]

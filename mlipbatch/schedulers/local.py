@@ -20,7 +20,7 @@ import psutil
 from mlipbatch.core.job import Resources
 from mlipbatch.core.state import QueueState
 from mlipbatch.schedulers import command
-from mlipbatch.schedulers.base import NotSubmitted, QueueEntry, Snapshot
+from mlipbatch.schedulers.base import NotSubmitted, QueueEntry, Refused, Room, Snapshot
 
 POOL = "mlipbatch-local"  # argv[0] of our sessions' leaders: those of one pool share the machine's cores
 ENDED = "scheduler.exit"  # what `timeout` returned: 124 says that the wall time was up
@@ -46,14 +46,17 @@ class LocalScheduler:
 
     name = "local"
     template = "local.sh.j2"
+    accounting = False
 
     def __init__(self, cores: int, pool: str = POOL) -> None:
         self.cores = cores
         self.pool = pool
         self._children: list[subprocess.Popen[bytes]] = []  # only to reap them
 
-    def submit(self, script: Path, token: str, resources: Resources) -> str:
+    def submit(self, script: Path, token: str, resources: Resources, tasks: int = 0) -> str:
         """Start the script at once. Raises NotSubmitted where the machine cannot start a process."""
+        if tasks:
+            raise Refused("the local machine knows no job arrays")
         argv = ["bash", "-c", LEADER, self.pool, str(resources.walltime_s), token, str(resources.cores)]
         try:
             child = command.spawn(argv, cwd=script.parent, environment={})
@@ -66,13 +69,18 @@ class LocalScheduler:
         """All sessions of ours on this machine, and how those of `known` that are gone have ended."""
         self._children = [child for child in self._children if child.poll() is None]
         live = sessions(self.pool)
-        jobs = {session.id: QueueEntry(session.id, QueueState.RUNNING, session.elapsed_s) for session in live}
+        jobs = {one.id: QueueEntry(one.id, QueueState.RUNNING, one.elapsed_s, one.token) for one in live}
         for scheduler_id, folder in known.items():
             if scheduler_id not in jobs:
                 jobs[scheduler_id] = _gone(scheduler_id, folder)
         return Snapshot(jobs, {session.token: session.id for session in live})
 
-    def cancel(self, scheduler_id: str) -> None:
+    def find(self, token: str) -> list[QueueEntry]:
+        """The live session of a token, if there is one; this machine keeps no book of those that ended."""
+        live = (session for session in sessions(self.pool) if session.token == token)
+        return [QueueEntry(session.id, QueueState.RUNNING, session.elapsed_s, token) for session in live]
+
+    def cancel(self, scheduler_id: str, token: str = "") -> None:  # noqa: ARG002  the start time in the id is enough
         """Kill a job's whole session, strays included; a job of another machine is left alone."""
         host, session, start = _parts(scheduler_id)
         if host != socket.gethostname() or not session.isdigit():
@@ -85,9 +93,10 @@ class LocalScheduler:
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 process.kill()
 
-    def free_cores(self, snapshot: Snapshot) -> int:  # noqa: ARG002  counted afresh: other daemons use this machine too
+    def room(self, snapshot: Snapshot) -> Room:  # noqa: ARG002  counted afresh: other daemons use this machine too
         """Cores not taken by any session of ours, of whichever project."""
-        return self.cores - sum(session.cores for session in sessions(self.pool))
+        free = self.cores - sum(session.cores for session in sessions(self.pool))
+        return Room(jobs=free, cores=free)
 
 
 def sessions(pool: str = POOL) -> list[Session]:

@@ -42,7 +42,13 @@ EMPTY = Snapshot()
             0,
             Wait(),
         ),  # its wall time may be up: ask again
-        (RUN, seen(started=True, exit_code=143), queue(QueueState.TIMED_OUT), 0, Ended(Ending(143, timed_out=True))),
+        (
+            RUN,
+            seen(started=True, exit_code=143),
+            queue(QueueState.TIMED_OUT),
+            0,
+            Ended(Ending(143, QueueState.TIMED_OUT)),
+        ),
         (RUN, seen(started=True, exit_code=2), EMPTY, 0, Ended(Ending(2))),
         (RUN, seen(started=True), EMPTY, 0, Wait(1)),
         (RUN, seen(started=True), EMPTY, 1, Ended(Ending(None))),
