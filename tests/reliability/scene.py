@@ -114,7 +114,7 @@ class _Cut(LocalScheduler):
 def build(root: Path) -> Scene:
     """The project, from its first job to the moment when its daemon died."""
     scene = Scene(root)
-    project, here = _project(root), LocalScheduler(2, str(root))
+    project, here = make_project(root), LocalScheduler(2, str(root))
     kept = {name: os.environ.get(name) for name in scene.environment()}
     os.environ.update(scene.environment())
     try:
@@ -139,7 +139,8 @@ def build(root: Path) -> Scene:
     return scene
 
 
-def _project(root: Path) -> Project:
+def make_project(root: Path) -> Project:
+    """A project without jobs, with a pw.x beside it that plays the recorded output."""
     root.mkdir(parents=True)
     source, program = root / "input.yaml", root / "bin/pw.x"
     raw = yaml.safe_load(INPUT)
