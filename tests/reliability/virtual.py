@@ -129,9 +129,9 @@ class World:
         return [f"{a.job.name}: {a.attempt} as {a.id} beside {b.attempt} as {b.id}" for a, b in self.scheduler.overlaps()]
 
     def labels(self) -> dict[str, bytes]:
-        """The labels that are DONE."""
-        folders = [self.folder(name) for name in LABELS]
-        return {f.name: (f / label.RESULT).read_bytes() for f in folders if (f / JobState.DONE).exists()}
+        """The labels that are DONE; empty bytes where there is none (a DONE by hand)."""
+        done = [self.folder(name) for name in LABELS if (self.folder(name) / JobState.DONE).exists()]
+        return {folder.name: result.read_bytes() if (result := folder / label.RESULT).exists() else b"" for folder in done}
 
 
 def _history(folder: Path) -> str:
