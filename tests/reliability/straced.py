@@ -53,6 +53,7 @@ def fork_daemon(scene: Scene, cores: int = 2) -> int:
         out = os.open(scene.root / "daemon.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for stream in (1, 2):
             os.dup2(out, stream)
+        sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)  # not the test runner's
         os.kill(os.getpid(), signal.SIGSTOP)
         code = _serve(scene, cores)
     finally:
