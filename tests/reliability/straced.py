@@ -40,8 +40,8 @@ class Point:
         return f"{self.syscall} {self.when}"
 
 
-def fork_daemon(scene: Scene, cores: int = 2) -> int:
-    """A daemon that stops itself before its first line, for strace to attach. Returns its process number."""
+def fork_daemon(scene: Scene, cores: int = 2, out: Path | None = None) -> int:
+    """A daemon that stops itself before its first line, for strace to attach; what it says goes to `out`. Returns its process."""
     pid = os.fork()
     if pid:
         os.waitpid(pid, os.WUNTRACED)
@@ -50,9 +50,9 @@ def fork_daemon(scene: Scene, cores: int = 2) -> int:
     try:
         os.setsid()
         os.environ.update(scene.environment())
-        out = os.open(scene.root / "daemon.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        said = os.open(out or scene.root / "daemon.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for stream in (1, 2):
-            os.dup2(out, stream)
+            os.dup2(said, stream)
         sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)  # not the test runner's
         os.kill(os.getpid(), signal.SIGSTOP)
         code = _serve(scene, cores)
@@ -100,7 +100,7 @@ def serve(scene: Scene, *injections: str, until: Callable[[], bool], limit_s: fl
     if tracer is None:
         os.kill(pid, signal.SIGCONT)
     try:
-        return _wait(pid, until, limit_s)
+        return wait(pid, until, limit_s)
     finally:
         if tracer:
             tracer.wait()
@@ -108,7 +108,8 @@ def serve(scene: Scene, *injections: str, until: Callable[[], bool], limit_s: fl
                 tracer.stderr.close()
 
 
-def _wait(pid: int, until: Callable[[], bool], limit_s: float) -> int:
+def wait(pid: int, until: Callable[[], bool], limit_s: float = 60.0) -> int:
+    """Let a daemon run to `until`, then stop it. Returns its exit code. Raises TimeoutError."""
     end, asked = time.monotonic() + limit_s, False
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
