@@ -48,8 +48,8 @@ class SlurmScheduler:
         """Hand a script to sbatch. All is asked for on the command line, which neither variables nor headers can overrule."""
         asked = options(self.site, choose(self.site, resources), resources)
         array = [f"--array=0-{tasks - 1}"] * bool(tasks)
-        place = [f"--job-name={token}", f"--chdir={script.parent}"]
-        done = call(["sbatch", "--parsable", *place, *asked, *array, str(script)], SUBMIT_LIMIT_S)
+        place = [f"--job-name={token}", f"--chdir={script.parent}", *_nowhere(script.parent)]
+        done = call(["sbatch", "--parsable", *asked, *place, *array, str(script)], SUBMIT_LIMIT_S)
         found = slurm_parse.submitted_id(done.stdout)
         if done.code == 0 and found is not None:
             return found
@@ -129,6 +129,12 @@ def _squeue() -> list[str]:
 def _user() -> str:
     """By number: a name could come from a variable."""
     return f"--user={os.getuid()}"
+
+
+def _nowhere(folder: Path) -> list[str]:
+    """SLURM takes % and \\ in the path of a log for a pattern, and such a job would not start: job.sh writes the log itself."""
+    odd = any(character in str(folder) for character in "%\\")
+    return ["--output=/dev/null", "--error=/dev/null"] if odd else []
 
 
 def _fields() -> str:

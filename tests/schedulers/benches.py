@@ -20,6 +20,7 @@ from mlipbatch.schedulers.render import render
 from mlipbatch.schedulers.slurm import SlurmScheduler
 
 FAKE = Path(__file__).parent / "fake_slurm"
+SLURM_SH = Path(__file__).parents[2] / "tools" / "slurm.sh"
 SLURM_SITE = Site(
     name="loopback",
     scheduler="slurm",
@@ -125,6 +126,65 @@ class FakeBench:
 
     def _tool(self, *words: str) -> None:
         subprocess.run([sys.executable, "-I", "-S", str(FAKE / "fake.py"), *words], check=True)
+
+
+class SlurmBench:
+    """A real slurmctld and slurmd that `tools/slurm.sh` has started."""
+
+    batch, minute_s, patience_s = True, 60.0, 45.0
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.scheduler: Scheduler = SlurmScheduler(SLURM_SITE)
+
+    def down(self) -> None:
+        slurm_tool("halt", self.folder)
+
+    def up(self) -> None:
+        slurm_tool("resume", self.folder)
+
+    def restart(self) -> None:
+        self.down()
+        self.up()
+
+    def full(self) -> None:
+        self._control("update", "PartitionName=debug", "State=DRAIN")
+
+    def roomy(self) -> None:
+        self._control("update", "PartitionName=debug", "State=UP")
+
+    def requeue(self, scheduler_id: str) -> None:
+        """SLURM waits for two minutes before it starts such a job again; not for its administrator."""
+        self._control("requeue", scheduler_id)
+        end = time.monotonic() + self.patience_s
+        while self.scheduler.snapshot({}).jobs[scheduler_id].reason != "PENDING BeginTime":
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        self._control("update", f"JobId={scheduler_id}", "StartTime=now")
+
+    def bad_site(self) -> Scheduler:
+        return bad_site()
+
+    def stop(self) -> None:
+        """Cancel what a test that failed left behind."""
+        self.roomy()
+        subprocess.run(["scancel", "--me", "--quiet", "--state=RUNNING", f"--name={self.leftovers()}"], check=False)
+
+    def leftovers(self) -> str:
+        return ",".join(entry.token for entry in self.scheduler.snapshot({}).jobs.values() if entry.token != EARLY)
+
+    @staticmethod
+    def _control(*words: str) -> None:
+        subprocess.run(["scontrol", *words], check=True, capture_output=True, text=True)
+
+
+EARLY = "mb-early"  # a job that waits for its wall time while other tests run
+
+
+def slurm_tool(verb: str, folder: Path) -> None:
+    """`tools/slurm.sh`, which must succeed."""
+    done = subprocess.run(["bash", str(SLURM_SH), verb, str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def bad_site() -> Scheduler:

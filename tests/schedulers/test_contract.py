@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from .benches import Bench, FakeBench, LocalBench
-from .contract import BatchContract, SchedulerContract, make
+from mlipbatch.core.job import Resources
+
+from .benches import EARLY, Bench, FakeBench, Job, LocalBench, SlurmBench
+from .contract import BatchContract, SchedulerContract, check_wall_time, make, outlasting
 
 __all__ = ["make"]
 
@@ -28,8 +31,38 @@ class TestFakeSlurm(BatchContract):
 
     @pytest.fixture
     def bench(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-        for name in ("PATH", "FAKE_SLURM", "FAKE_PYTHON"):
-            monkeypatch.setenv(name, __import__("os").environ.get(name, ""))
         made = FakeBench(tmp_path_factory.mktemp("fake"))
+        for name, value in made.environment.items():
+            monkeypatch.setenv(name, value)
         yield made
         made.stop()
+
+
+@pytest.fixture(scope="module")
+def early(slurm_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A minute is the shortest wall time that SLURM knows: this job waits for it while the other tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(slurm_folder / "slurm.conf"))
+        job = Job(SlurmBench(slurm_folder), tmp_path_factory.mktemp("early"), outlasting(), Resources(1, 60))
+        job.token = EARLY
+        return job.submit()
+
+
+@pytest.mark.engines
+@pytest.mark.slurm
+class TestRealSlurm(BatchContract):
+    """slurmctld and slurmd of slurm-wlm."""
+
+    @pytest.fixture
+    def bench(self, slurm: Path, early: Job) -> Iterator[Bench]:
+        made = SlurmBench(slurm)
+        yield made
+        made.stop()
+
+    test_wall_time_ends_a_job_and_its_children = None  # type: ignore[assignment]  # below, when its minute is nearly up
+
+
+@pytest.mark.engines
+@pytest.mark.slurm
+def test_wall_time_ends_a_job_and_its_children_on_real_slurm(slurm: Path, early: Job) -> None:
+    check_wall_time(early)
