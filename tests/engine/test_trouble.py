@@ -19,7 +19,7 @@ from mlipbatch.stages.kinds import KINDS
 from mlipbatch.stages.work import Work
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import drop_request
-from mlipbatch.store.lock import is_locked
+from mlipbatch.store.lease import is_locked
 from mlipbatch.store.project import Project
 
 from .conftest import Session, bash
