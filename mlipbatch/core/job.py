@@ -69,6 +69,7 @@ class JobEntry:
     priority: int = 0
     cores: int = 1
     walltime_s: int = 3600
+    since: float = 0.0  # when it was made, s, by the file server's clock: only compared with that of other jobs
 
     @property
     def generation(self) -> str:
