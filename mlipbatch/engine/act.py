@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlipbatch.config.model import Config
-from mlipbatch.core.job import Accept, Again, Ending, GiveUp, JobEntry, Verdict
+from mlipbatch.core import endings
+from mlipbatch.core.job import Accept, Again, Ending, GiveUp, JobEntry, Most, Verdict
 from mlipbatch.core.state import JobState, QueueState
 from mlipbatch.engine import observe
 from mlipbatch.schedulers.base import NoInformation, Scheduler
@@ -41,7 +42,15 @@ class Hands:
 
     def job(self, entry: JobEntry) -> Job:
         """The job as its kind wants it. Raises jobfolder.Unreadable."""
-        return Job(self.project, self.config, jobfolder.read_spec(self.folder(entry)))
+        return Job(self.project, self.config, jobfolder.read_spec(self.folder(entry)), self.most)
+
+    @property
+    def most(self) -> Most:
+        """What the largest queue of the site gives, where it names any."""
+        queues = getattr(getattr(self.scheduler, "site", None), "queues", None) or []
+        memory = [queue.memory_per_node for queue in queues if queue.memory_per_node]
+        longest = max((queue.max_walltime for queue in queues), default=None)
+        return Most(longest, max(memory) if queues and len(memory) == len(queues) else None)
 
 
 def judge(hands: Hands, entry: JobEntry, ending: Ending, claims: int) -> Verdict | None:
@@ -61,6 +70,8 @@ def judge(hands: Hands, entry: JobEntry, ending: Ending, claims: int) -> Verdict
     verdict = KINDS[job.spec.kind].judge(job, attempts, ending)
     if not last.verdict:
         record = {"decision": DECISIONS[type(verdict)], "exit_code": ending.exit_code, "ended": now()}
+        if endings.machine(ending):
+            record |= {"node": ending.node, "machine": True}
         name = {} if isinstance(verdict, Accept) else {"name": verdict.name}
         jobfolder.write_record(
             last.folder / "verdict.yaml", {**record, **name, "sentence": verdict.sentence, **verdict.record}

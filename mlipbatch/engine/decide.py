@@ -97,11 +97,11 @@ def next_step(entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, counte
         return _ended(seen, snapshot)
     if snapshot is None:
         return _started(entry, seen)
-    if not seen.scheduler_id and seen.exit_code is None:
-        return LookUp()
     queued = snapshot.jobs.get(seen.scheduler_id)
     if queued is not None and queued.state in NOT_OVER:
         return _in_queue(entry, seen, queued, counted, patience)
+    if seen.exit_code is None and (not seen.scheduler_id or _lives_elsewhere(seen, snapshot)):
+        return LookUp()
     if seen.exit_code is None and not counted.lost(patience):
         return Wait()
     if not seen.began and (seen.batch or seen.revoked):
@@ -122,11 +122,20 @@ def _in_queue(entry: JobEntry, seen: Evidence, queued: QueueEntry, counted: Coun
 
 
 def gone(seen: Evidence, snapshot: Snapshot) -> bool:
-    """Does this complete answer have the job no more, or as one that is over?"""
+    """Does this complete answer have the job no more, or as one that is over, and its name under no other id either?"""
     queued = snapshot.jobs.get(seen.scheduler_id)
-    if queued is None:
-        return seen.queue_token not in snapshot.tokens
-    return queued.state not in NOT_OVER
+    over = queued is not None and queued.state not in NOT_OVER
+    if seen.batch and queued is not None:  # the batch's name stays as long as others of it run
+        return over
+    return (queued is None or over) and not _lives_elsewhere(seen, snapshot)
+
+
+def _lives_elsewhere(seen: Evidence, snapshot: Snapshot) -> bool:
+    """Is its name in the queue under another id than the one we know? It was sent twice, or its id was damaged."""
+    found = snapshot.tokens.get(seen.queue_token, seen.scheduler_id)
+    if seen.batch or found == seen.scheduler_id:
+        return bool(seen.batch and not seen.scheduler_id and found)
+    return found not in snapshot.jobs or snapshot.jobs[found].state in NOT_OVER
 
 
 def of_finding(finding: lookup.Finding, seen: Evidence, counted: Counted, patience: Patience) -> Step:

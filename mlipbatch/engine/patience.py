@@ -15,7 +15,9 @@ class Patience:
 
     interval_s: float = 15.0  # between two queries of the queue
     looks: int = 2  # complete answers without a job, before it is lost
-    lost_s: float = 30.0  # and so long at least since the first of them: markers on NFS come late
+    lost_s: float = (
+        150.0  # and so long at least since the first of them: markers on NFS and accounting come up to 120 s late
+    )
     unknown_s: float = 300.0  # between two looks for a token that never showed up: a late accept comes within
     overtime_s: float = 300.0  # past its wall time, by the scheduler's clock, before we kill a job ourselves
     silent_s: float = 900.0  # without a byte of output, of a kind that prints steadily

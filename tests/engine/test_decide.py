@@ -162,6 +162,14 @@ ROWS: list[tuple[str, JobState, Evidence, Snapshot | None, Counted, Step]] = [
     ("no id", SUB, seen(""), EMPTY, NOTHING, LookUp()),
     ("no id, but it ended", SUB, seen("", exit_code=0), EMPTY, NOTHING, ended(0)),
     ("revoked, not put back yet", SUB, seen("7", revoked=True, claims=1), EMPTY, LOST, Unsent("it never ran")),
+    (
+        "sent twice, and the other one runs",
+        RUN,
+        STARTED,
+        Snapshot({"7": QueueEntry("7", Q.ENDED)}, {"mb-1": "6"}),
+        LOST,
+        LookUp(),
+    ),
     # the scheduler did not answer: nothing but the job's own word counts
     ("no answer", SUB, seen(), None, LOST, Wait()),
     ("no answer, no id", SUB, seen(""), None, LOST, Wait()),
