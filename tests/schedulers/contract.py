@@ -204,7 +204,7 @@ class BatchContract(SchedulerContract):
         bench.requeue(job.id)
         job.until(lambda: job.exit_code() == 0, 60)  # the first start, which was killed, said 143
         assert job.read("starts") == "start 0\nstart 1\n"
-        assert job.read("../claim").split()[-1] == "1"
+        assert [job.read(name).split() for name in ("claim", "claim.1")] == [[job.token, job.id, n] for n in "01"]
         job.until(job.over)
         assert [entry.id for entry in bench.scheduler.find(job.token)] == [job.id]
 
