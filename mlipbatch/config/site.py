@@ -91,7 +91,7 @@ class Site(Model):
         return max((queue.cores_per_node * queue.max_nodes for queue in self.queues), default=None)
 
 
-LOCAL = Site(name="this machine", scheduler="local", interval=2.0)
+LOCAL = Site(name="this machine", scheduler="local", interval=0.3)
 """The machine that the daemon runs on, with nothing particular about it."""
 
 DIRECTIVES = {"slurm": "#SBATCH", "pbs": "#PBS", "local": "#"}  # what a header line of each begins with
