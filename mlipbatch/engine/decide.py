@@ -71,6 +71,11 @@ class Stuck:
 
     reason: str
 
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return f"it can never run, says the scheduler: {self.reason}; cancel it, or change what it asks for"
+
 
 @dataclass(frozen=True)
 class Ended:

@@ -63,12 +63,18 @@ class Queue:
             step = self._look_up(entry, seen, snapshot, counted)
         if isinstance(step, decide.Ended):  # one that was started again since has a claim more, and is not over
             return replace(step, claims=min(before, seen.claims))
-        if not isinstance(step, decide.Stuck) and snapshot is not None:
+        if isinstance(step, decide.Stuck):
+            told = self.stuck.get(entry.id) == step.reason
+            self.stuck[entry.id] = step.reason
+            return decide.Wait(step.reason) if told else step
+        if snapshot is not None:
             self.stuck.pop(entry.id, None)
         return step
 
     def still_there(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot) -> bool:
         """Is the last attempt of a job that was put back, by hand or by a cut, still in the queue? Then it is cancelled first."""
+        if seen.elsewhere:
+            return False
         if seen.queue_token and seen.queue_token in snapshot.tokens:
             self._gone.pop(entry.id, None)
             with suppress(NoInformation):
