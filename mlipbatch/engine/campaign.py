@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -11,12 +12,18 @@ from mlipbatch.config import load_config
 from mlipbatch.core.job import JobEntry, Verdict
 from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
 from mlipbatch.engine import act, decide, observe, submission
+from mlipbatch.engine import steps as steps_of_jobs
 from mlipbatch.engine.index import Index
+from mlipbatch.engine.patience import Clock, Patience
+from mlipbatch.engine.patience import patience as patience_of
+from mlipbatch.engine.queue import Queue
+from mlipbatch.engine.steering import Steering
 from mlipbatch.schedulers.base import Scheduler, Snapshot
 from mlipbatch.stages import dataset, loop
 from mlipbatch.stages.base import Goal
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import Request, read_inbox
+from mlipbatch.store.lease import Lease, Unfenced
 from mlipbatch.store.project import Project
 
 AUDITED_A_TICK = 200
@@ -25,15 +32,26 @@ AUDITED_A_TICK = 200
 class Campaign:
     """A project being moved; the caller holds its lock."""
 
-    def __init__(self, project: Project, scheduler: Scheduler, largest: int, goal: Goal = loop.LOOP) -> None:
+    def __init__(
+        self,
+        project: Project,
+        scheduler: Scheduler,
+        largest: int,
+        goal: Goal = loop.LOOP,
+        lease: Lease | None = None,
+        clock: Clock = time.monotonic,
+        patience: Patience | None = None,
+    ) -> None:
         self.project = project
         self.goal = goal
         self.log = project_log(project)
-        self.hands = act.Hands(project, load_config(project.config), scheduler, largest)
+        self.hands = act.Hands(project, load_config(project.config), scheduler, largest, lease or Unfenced())
+        self.queue = Queue(scheduler, clock, patience or patience_of(scheduler.name), project.id)
+        self.steering = Steering(self.hands, self.log)
         self.index = Index(project.jobs)
         self.index.load()
         self.paused = ""  # why nothing moves at present
-        self._missing: dict[str, int] = {}
+        self._held_back = ""  # why nothing is submitted
         self._settled = False  # stages were asked, and nothing ended since
 
     @property
@@ -49,7 +67,7 @@ class Campaign:
             return self._pause(str(error))
         except Exception as error:  # noqa: BLE001  one odd project must never stop the daemon
             return self._pause(f"{type(error).__name__}: {error}", error)
-        self.paused = ""
+        self.paused = self._held_back or self.steering.trouble
         return changed
 
     def _pause(self, reason: str, trace: Exception | None = None) -> int:
@@ -60,6 +78,8 @@ class Campaign:
         return 0
 
     def _pass(self) -> int:
+        self.hands.lease.check()
+        self.hands = self.steering.follow(self.hands)
         edited = self.index.audit(AUDITED_A_TICK)
         changed = len(edited)
         requests, markers = read_inbox(self.project)
@@ -75,12 +95,17 @@ class Campaign:
     def _look(self) -> tuple[Snapshot | None, list[tuple[JobEntry, observe.Evidence, decide.Step]]]:
         folders = {entry.id: folder for entry in self.index.in_state(*IN_QUEUE) if (folder := self._last(entry))}
         entries = [self.index.entries[job] for job in folders]
-        seen = {entry.id: observe.evidence(folders[entry.id]) for entry in entries}
-        snapshot = observe.ask_queue(self.hands.scheduler, seen, folders)
-        again = {job: observe.evidence(folder) for job, folder in folders.items()}  # a marker may have come meanwhile
-        steps = [
-            (e, again[e.id], decide.next_step(e, again[e.id], snapshot, self._missing.get(e.id, 0))) for e in entries
-        ]
+        before = {entry.id: observe.evidence(folders[entry.id]) for entry in entries}
+        unwell = self.queue.unwell
+        snapshot = self.queue.ask(
+            {seen.scheduler_id: folders[job] for job, seen in before.items() if seen.scheduler_id}
+        )
+        if bool(self.queue.unwell) != bool(unwell):
+            self.log.warning("%s", self.queue.unwell or "the scheduler answers again")
+        seen = {
+            job: observe.evidence(folders[job], one) for job, one in before.items()
+        }  # a marker may have come meanwhile
+        steps = [(e, seen[e.id], self.queue.next_step(e, seen[e.id], snapshot, folders[e.id])) for e in entries]
         return snapshot, steps
 
     def _last(self, entry: JobEntry) -> Path | None:
@@ -92,28 +117,14 @@ class Campaign:
             return None
 
     def _do(self, entry: JobEntry, seen: observe.Evidence, step: decide.Step) -> int:
-        self._missing.pop(entry.id, None)
-        folder = self.hands.folder(entry)
-        match step:
-            case decide.Wait(missing):
-                self._missing[entry.id] = missing
-                return 0
-            case decide.Kill(scheduler_id):
-                self.log.warning("%s: past its wall time, killed", entry.id)
-                self.hands.scheduler.cancel(scheduler_id)
-                return 0
-            case decide.Adopt(scheduler_id):
-                observe.last_attempt(self.project.jobs, entry).joinpath("job_id").write_text(scheduler_id + "\n")
-                jobfolder.note(folder, f"adopted {scheduler_id}: it was in the queue under its token {seen.token}")
-            case decide.Started():
-                jobfolder.move(folder, entry.state, JobState.RUNNING, f"started as {seen.scheduler_id}")
-            case decide.Unsent():
-                jobfolder.move(
-                    folder, entry.state, JobState.PENDING, "its submission was interrupted before the queue had it"
-                )
-            case decide.Ended(ending):
-                self._guard(entry, lambda: act.judge(self.hands, entry, ending))
+        if isinstance(step, decide.Wait):
+            return 0
+        self._guard(entry, lambda: steps_of_jobs.carry_out(self.hands, entry, seen, step))
         self.index.refresh(entry.id)
+        if isinstance(step, decide.Kill | decide.Stuck):
+            self.log.warning("%s: %s", entry.id, step.sentence)
+            return 0
+        self.queue.forget(entry.id)
         return 1
 
     def _guard(self, entry: JobEntry, deed: Callable[[], Verdict | bool | None]) -> bool:
@@ -161,17 +172,22 @@ class Campaign:
 
     def _submit(self, snapshot: Snapshot | None) -> int:
         pending = self.index.in_state(JobState.PENDING)
-        if snapshot is None or not pending:
+        self._held_back = self.steering.held_back(self.hands)
+        if snapshot is None or not pending or self._held_back or not self.queue.sending.ready:
             return 0
         taken = sum(min(entry.cores, self.hands.largest) for entry in self.index.in_state(*IN_QUEUE))
         room, ours = self.hands.scheduler.room(snapshot), self.hands.config.resources.parallel_cores - taken
         free = ours if room.cores is None else min(room.cores, ours)
         sent = 0
-        for entry in decide.to_submit(pending, free, self.hands.largest):
+        for entry in decide.to_submit(pending, free, self.hands.largest, room.jobs):
             if self._still_there(entry, snapshot):
                 continue
+            self.queue.forget(entry.id)
             if not self._guard(entry, lambda entry=entry: submission.submit(self.hands, entry)):  # type: ignore[misc]
+                self.queue.sending.failed()
+                self.index.refresh(entry.id)
                 break
+            self.queue.sending.succeeded()
             self.index.refresh(entry.id)
             sent += 1
             after = self.index.entries.get(entry.id)
@@ -183,11 +199,7 @@ class Campaign:
         folder = self._last(entry)
         if folder is None:
             return True
-        token = observe.evidence(folder).token
-        if token not in snapshot.tokens:
-            return False
-        self.hands.scheduler.cancel(snapshot.tokens[token])
-        return True
+        return self.queue.still_there(entry, observe.evidence(folder), snapshot)
 
 
 def project_log(project: Project) -> logging.Logger:
@@ -207,15 +219,17 @@ def apply_request(hands: act.Hands, entry: JobEntry, action: str) -> bool:
         act.retry(hands, entry)
         return True
     if action == "cancel" and entry.state not in ENDED:
-        act.cancel(hands, entry, _queued_as(hands, entry))
+        act.cancel(hands, entry, *_queued_as(hands, entry))
         return True
     return False
 
 
-def _queued_as(hands: act.Hands, entry: JobEntry) -> str:
-    """The scheduler's id of a job's last attempt; by its token where the disk does not say that it is in the queue."""
+def _queued_as(hands: act.Hands, entry: JobEntry) -> tuple[str, str]:
+    """Scheduler id and token of a job's last attempt; by the token where the disk does not say that it is in the queue."""
     seen = observe.evidence(observe.last_attempt(hands.project.jobs, entry))
+    if seen.elsewhere:
+        return "", ""
     if entry.state in IN_QUEUE and seen.scheduler_id:
-        return seen.scheduler_id
-    snapshot = observe.ask_queue(hands.scheduler, {}, {})
-    return snapshot.tokens.get(seen.token, "") if snapshot else ""
+        return seen.scheduler_id, seen.queue_token
+    snapshot = Queue(hands.scheduler, time.monotonic, patience_of("local")).ask({})
+    return snapshot.tokens.get(seen.queue_token, "") if snapshot else "", seen.queue_token

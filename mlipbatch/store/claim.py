@@ -15,6 +15,7 @@ from pathlib import Path
 from mlipbatch.store.durable import sync_folder, write_text
 
 CLAIM, REVOKED = "claim", "revoked"
+NO_ID = "-"  # in a claim, where the scheduler does not tell a job its id
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Claim:
     """The last claim of an attempt: of a start of its script, or of the daemon that revoked it."""
 
     token: str  # REVOKED where the daemon has it
-    scheduler_id: str = ""  # as the script knows it: ``local`` where the scheduler tells a job nothing
+    scheduler_id: str = ""  # as the script knows it; NO_ID where it does not
     restart: int = 0  # how often the scheduler itself had started the job again
 
 

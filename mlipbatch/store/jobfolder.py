@@ -80,7 +80,8 @@ def _resources(cores: object, walltime_s: object) -> Resources:
 def entry(folder: Path) -> JobEntry:
     """A job as the index keeps it. Raises Unreadable."""
     seen, spec = look(folder), read_spec(folder)
-    return JobEntry(spec.id, seen.state, seen.held, spec.priority, spec.resources.cores, spec.resources.walltime_s)
+    asked, since = spec.resources, (folder / "job.yaml").stat().st_mtime
+    return JobEntry(spec.id, seen.state, seen.held, spec.priority, asked.cores, asked.walltime_s, since)
 
 
 def create(jobs: Path, spec: JobSpec) -> bool:

@@ -18,6 +18,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from mlipbatch.config.site import LOCAL
 from mlipbatch.core.job import Resources
 from mlipbatch.core.state import IN_THE_QUEUE, QueueState
 from mlipbatch.schedulers.base import (
@@ -40,6 +41,7 @@ class FakeScheduler:
 
     name = "fake"
     template = "local.sh.j2"
+    site = LOCAL
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class FakeScheduler:
         self.runs: list[Run] = []
         self.calls: list[tuple[str, str]] = []  # what the engine asked for
         self.strangers = 0
+        self.marker_lag = 0.0  # s that a job's exit marker takes to become visible to us
         self._ids: Iterator[int] = iter(ids) if ids is not None else itertools.count(1)
         self._faults: dict[str, deque[str]] = defaultdict(deque)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -218,7 +221,8 @@ class FakeScheduler:
             self._close(job, QueueState.TIMED_OUT)
             return
         if program.exit_code is not None:
-            self._mark(job, "exit", str(program.exit_code))
+            code = str(program.exit_code)
+            self._at(self.marker_lag, lambda: self._mark(job, "exit", code))
         self._close(job, program.ending)
 
     def _mark(self, job: FakeJob, name: str, text: str) -> None:
