@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import json
 import re
 import shutil
 from collections import Counter
@@ -11,10 +11,12 @@ from pathlib import Path
 from mlipbatch.core.job import JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState, QueueState
 from mlipbatch.engine.campaign import Campaign
+from mlipbatch.engine.patience import Patience
 from mlipbatch.stages import label
 from mlipbatch.stages.base import Goal, Outcome
 from mlipbatch.stages.work import work
 from mlipbatch.store import jobfolder
+from mlipbatch.store.lease import Lease, Locked, Watch, acquire
 from mlipbatch.store.project import Project
 from tests.engine.fake import FakeScheduler
 from tests.engine.fake_parts import Program, VirtualClock
@@ -63,10 +65,27 @@ class World:
         self.campaign = self.start()
 
     def start(self) -> Campaign:
-        """A daemon that begins anew, as after a kill."""
-        timed = {"clock": self.clock} if "clock" in inspect.signature(Campaign).parameters else {}
+        """A daemon that begins anew where the last one was killed."""
+        for path in self.project.private.glob("lease.0*"):
+            raw = json.loads(path.read_text())
+            path.write_text(json.dumps({**raw, "start": "0"} if "start" in raw else raw))  # of a process that is gone
+        return self._serve(acquire(self.project, Watch(self.clock), self.clock))
+
+    def take_over(self) -> Campaign:
+        """A daemon on another login node, which takes the project when its holder has stood still for long enough."""
+        for path in self.project.private.glob("lease.0*"):
+            raw = json.loads(path.read_text())
+            path.write_text(json.dumps({**raw, "host": "login2"} if "host" in raw else raw))
+        watch = Watch(self.clock)
+        while True:
+            try:
+                return self._serve(acquire(self.project, watch, self.clock))
+            except Locked:
+                self.scheduler.advance(60)
+
+    def _serve(self, lease: Lease) -> Campaign:
         goal = Goal(self._missing, lambda *_: ALL_ENDED)
-        self.campaign = Campaign(self.project, self.scheduler, 100, goal, **timed)
+        self.campaign = Campaign(self.project, self.scheduler, 100, goal, lease, self.clock, Patience())
         return self.campaign
 
     def _missing(self, _project: object, _config: object, entries: dict[str, object]) -> list[JobSpec]:
@@ -80,7 +99,7 @@ class World:
             changed += self.campaign.tick()
         return changed
 
-    def settle(self, rounds: int = 80, every: float = 200.0) -> dict[str, str]:
+    def settle(self, rounds: int = 300, every: float = 60.0) -> dict[str, str]:
         """Peace, until every job that is not held has ended."""
         for _ in range(rounds):
             if self.campaign.finished:
