@@ -72,7 +72,10 @@ class Scene:
 
     def ended(self) -> bool:
         """Nothing is left to do but what is held."""
-        states = self.states()
+        try:
+            states = self.states()
+        except (FileNotFoundError, jobfolder.Unreadable):  # renamed while we looked
+            return False
         return len(states) == len(RUNS) + len(HELD) and all(
             state in {"DONE", "FAILED"} for name, state in states.items() if name not in HELD
         )

@@ -6,6 +6,7 @@ before its first line, counts nothing but the daemon's own work. `bare_daemon` s
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -54,6 +55,9 @@ def fork_daemon(scene: Scene, cores: int = 2, out: Path | None = None) -> int:
         for stream in (1, 2):
             os.dup2(said, stream)
         sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)  # not the test runner's
+        for logger in logging.Logger.manager.loggerDict.values():
+            if isinstance(logger, logging.Logger):
+                logger.handlers.clear()  # they write into the log of the project that this one is a copy of
         os.kill(os.getpid(), signal.SIGSTOP)
         code = _serve(scene, cores)
     finally:
