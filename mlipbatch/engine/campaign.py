@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import sqlite3
+import time
+from collections.abc import Iterable
+from functools import partial
+from itertools import islice
 from logging.handlers import RotatingFileHandler
-from pathlib import Path
 
 from mlipbatch.config import load_config
-from mlipbatch.core.job import JobEntry, Verdict
+from mlipbatch.core.job import JobEntry, JobSpec, Verdict
 from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
-from mlipbatch.engine import act, decide, observe, submission
+from mlipbatch.engine import act, decide, observe, submission, transitions
 from mlipbatch.engine.index import Index
+from mlipbatch.engine.pace import Pace
+from mlipbatch.engine.watch import Decided, Watch
 from mlipbatch.schedulers.base import Scheduler, Snapshot
 from mlipbatch.stages import dataset, loop
 from mlipbatch.stages.base import Goal
 from mlipbatch.store import jobfolder
+from mlipbatch.store.cache import cache_file
+from mlipbatch.store.durable import together
 from mlipbatch.store.inbox import Request, read_inbox
 from mlipbatch.store.project import Project
 
-AUDITED_A_TICK = 200
+AUDIT_S = 30.0  # every job folder is looked at again this often, as far as `pace.SHARE` lets it: people edit by hand
+CREATED_AT_ONCE = 256
 
 
 class Campaign:
@@ -30,21 +38,27 @@ class Campaign:
         self.goal = goal
         self.log = project_log(project)
         self.hands = act.Hands(project, load_config(project.config), scheduler, largest)
-        self.index = Index(project.jobs)
+        self.index = Index(project.jobs, cache_file(project))
         self.index.load()
+        self.watch = Watch(self.index)
         self.paused = ""  # why nothing moves at present
-        self._missing: dict[str, int] = {}
-        self._settled = False  # stages were asked, and nothing ended since
+        self._audit = Pace(AUDIT_S)
+        self._untold: set[str] | None = None  # jobs that the stages have to hear of; None: of all
+        self._settled = False  # stages were asked, and wanted nothing more
 
     @property
     def finished(self) -> bool:
         """Every job that should exist has ended."""
-        return self._settled and all(entry.state in ENDED for entry in self.index.entries.values())
+        return self._settled and not self._untold and not self.index.number(*set(JobState) - ENDED)
 
     def tick(self) -> int:
         """One pass. Returns the number of jobs that changed. A full disk pauses the project; the next tick tries again."""
         try:
             changed = self._pass()
+        except sqlite3.Error as error:  # the cache, which nobody needs
+            self.log.warning("cache of the job folders: %s; made anew", error)
+            self.index.reopen()
+            return self._pause("")
         except OSError as error:  # a full disk is no programming error
             return self._pause(str(error))
         except Exception as error:  # noqa: BLE001  one odd project must never stop the daemon
@@ -53,141 +67,143 @@ class Campaign:
         return changed
 
     def _pause(self, reason: str, trace: Exception | None = None) -> int:
-        if self.paused != reason:
+        if reason and self.paused != reason:
             self.log.error("paused: %s", reason, exc_info=trace)
         self.paused = reason
-        self._settled = False  # what ended in this pass was perhaps not told to the stages
+        self._settled = False
         return 0
 
     def _pass(self) -> int:
-        edited = self.index.audit(AUDITED_A_TICK)
-        changed = len(edited)
+        changed = self._look_for_edits()
         requests, markers = read_inbox(self.project)
         changed += sum(self._obey(request) for request in requests)
-        snapshot, steps = self._look()
-        changed += sum(self._do(entry, seen, step) for entry, seen, step in steps)
+        snapshot, decided = self.watch.look(self.hands.scheduler, markers)
+        changed += self._carry_out(decided)
         for marker in markers:
             marker.unlink(missing_ok=True)
-        if changed or not self._settled:
+        if self._untold is None or self._untold or not self._settled:
             changed += self._ask_stages()
-        return changed + self._submit(snapshot)
+        changed += self._submit(snapshot)
+        self.index.commit()
+        return changed
 
-    def _look(self) -> tuple[Snapshot | None, list[tuple[JobEntry, observe.Evidence, decide.Step]]]:
-        folders = {entry.id: folder for entry in self.index.in_state(*IN_QUEUE) if (folder := self._last(entry))}
-        entries = [self.index.entries[job] for job in folders]
-        seen = {entry.id: observe.evidence(folders[entry.id]) for entry in entries}
-        snapshot = observe.ask_queue(self.hands.scheduler, seen, folders)
-        again = {job: observe.evidence(folder) for job, folder in folders.items()}  # a marker may have come meanwhile
-        steps = [
-            (e, again[e.id], decide.next_step(e, again[e.id], snapshot, self._missing.get(e.id, 0))) for e in entries
-        ]
-        return snapshot, steps
+    def _look_for_edits(self) -> int:
+        due = self._audit.due(max(1, len(self.index)))
+        if not due:
+            return 0
+        begun = time.monotonic()
+        edited = self.index.audit(due)
+        self._audit.done(due, time.monotonic() - begun)
+        self._tell(edited)
+        return len(edited)
 
-    def _last(self, entry: JobEntry) -> Path | None:
-        """The folder of its last attempt; None where somebody took the job or its state file away: the index learns it."""
-        try:
-            return observe.last_attempt(self.project.jobs, entry)
-        except (FileNotFoundError, jobfolder.Unreadable):
-            self.index.refresh(entry.id)
-            return None
+    def _tell(self, jobs: Iterable[str]) -> None:
+        """The stages should hear of these; what is only in the queue says nothing to them."""
+        if self._untold is not None:
+            self._untold.update(job for job in jobs if job not in self.index.queue)
 
-    def _do(self, entry: JobEntry, seen: observe.Evidence, step: decide.Step) -> int:
-        self._missing.pop(entry.id, None)
-        folder = self.hands.folder(entry)
-        match step:
-            case decide.Wait(missing):
-                self._missing[entry.id] = missing
-                return 0
-            case decide.Kill(scheduler_id):
+    def _refresh(self, job: str, spec: JobSpec | None = None) -> None:
+        self.index.refresh(job, spec)
+        self._tell([job])
+
+    def _carry_out(self, decided: list[Decided]) -> int:
+        trouble: BaseException | None = None
+        for (entry, _, step), outcome in transitions.carry_out(self.hands, decided):
+            if isinstance(step, decide.Kill):
                 self.log.warning("%s: past its wall time, killed", entry.id)
-                self.hands.scheduler.cancel(scheduler_id)
-                return 0
-            case decide.Adopt(scheduler_id):
-                observe.last_attempt(self.project.jobs, entry).joinpath("job_id").write_text(scheduler_id + "\n")
-                jobfolder.note(folder, f"adopted {scheduler_id}: it was in the queue under its token {seen.token}")
-            case decide.Started():
-                jobfolder.move(folder, entry.state, JobState.RUNNING, f"started as {seen.scheduler_id}")
-            case decide.Unsent():
-                jobfolder.move(
-                    folder, entry.state, JobState.PENDING, "its submission was interrupted before the queue had it"
-                )
-            case decide.Ended(ending):
-                self._guard(entry, lambda: act.judge(self.hands, entry, ending))
-        self.index.refresh(entry.id)
-        return 1
+                continue
+            trouble = self._settle(entry, outcome) or trouble
+        if trouble is not None:
+            raise trouble
+        return sum(not isinstance(step, decide.Kill) for _, _, step in decided)
 
-    def _guard(self, entry: JobEntry, deed: Callable[[], Verdict | bool | None]) -> bool:
-        """Do it; a job that breaks its own kind fails with the reason, and nothing else stops. False where it has to wait."""
-        try:
-            outcome = deed()
-        except jobfolder.Unreadable:
-            return True  # the index sets it aside
-        except Exception as error:
-            self.index.refresh(entry.id)  # wherever it was cut off
-            current = self.index.entries.get(entry.id)
-            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-                raise  # the disk, not the job
-            self.log.exception("%s: broken", entry.id)
-            if current is not None and current.state not in ENDED:  # one odd job must never stop the daemon
-                act.close(self.hands, current, "broken", f"{type(error).__name__}: {error}")
-            return True
-        if outcome not in (None, True, False):
-            self.log.info("%s: %s", entry.id, getattr(outcome, "sentence", outcome))
-        return outcome is not False
+    def _settle(self, entry: JobEntry, outcome: Verdict | bool | BaseException | None) -> BaseException | None:
+        """Let the index follow. A job that breaks its own kind fails with the reason; returns what is no fault of a job's."""
+        self._refresh(entry.id)  # wherever it was cut off
+        if not isinstance(outcome, BaseException):
+            if outcome not in (None, True, False):
+                self.log.info("%s: %s", entry.id, getattr(outcome, "sentence", outcome))
+            return None
+        if isinstance(outcome, jobfolder.Unreadable):
+            return None  # the index set it aside
+        if not isinstance(outcome, Exception) or (
+            isinstance(outcome, OSError) and not isinstance(outcome, FileNotFoundError)
+        ):
+            return outcome  # somebody interrupted us, or the disk
+        self.log.error("%s: broken", entry.id, exc_info=outcome)
+        current = self.index.get(entry.id)
+        if current is not None and current.state not in ENDED:  # one odd job must never stop the daemon
+            act.close(self.hands, current, "broken", f"{type(outcome).__name__}: {outcome}")
+            self._refresh(entry.id)
+        return None
 
     def _obey(self, request: Request) -> int:
         done = 0
         for job in request.jobs:
-            entry = self.index.entries.get(job)
+            entry = self.index.get(job)
             if entry is not None and apply_request(self.hands, entry, request.action):
-                self.index.refresh(job)
+                self._refresh(job)
                 done += 1
         request.path.unlink(missing_ok=True)
         return done
 
     def _ask_stages(self) -> int:
-        empty = dataset.sync(self.project, list(self.index.entries.values()))
+        untold = self._untold
+        heard = dataset.outdated(self.project, self.index) if untold is None else map(self.index.get, sorted(untold))
+        empty = dataset.sync(self.project, [entry for entry in heard if entry is not None])
         for job, reason in empty.items():
-            act.again(self.hands, self.index.entries[job], reason)
+            act.again(self.hands, self.index[job], reason)
             self.index.refresh(job)
-        made = len(empty)
-        for spec in self.goal.wanted(self.project, self.hands.config, self.index.entries):
-            if jobfolder.create(self.project.jobs, spec):
-                self.log.info("%s: created", spec.id)
-                made += 1
-            self.index.refresh(spec.id)
+        made = len(empty) + self._create(self.goal.wanted(self.project, self.hands.config, self.index))
+        self._untold = set()
         self._settled = made == 0
         return made
 
+    def _create(self, wanted: Iterable[JobSpec]) -> int:
+        made, specs = 0, iter(wanted)
+        while chunk := list(islice(specs, CREATED_AT_ONCE)):
+            for spec, new in zip(
+                chunk, together([partial(jobfolder.create, self.project.jobs, spec) for spec in chunk]), strict=True
+            ):
+                if isinstance(new, BaseException):
+                    raise new
+                if new:
+                    self.log.info("%s: created", spec.id)
+                    made += 1
+                self.index.refresh(spec.id, spec)
+        return made
+
     def _submit(self, snapshot: Snapshot | None) -> int:
-        pending = self.index.in_state(JobState.PENDING)
-        if snapshot is None or not pending:
+        if snapshot is None or not self.index.number(JobState.PENDING):
             return 0
-        taken = sum(min(entry.cores, self.hands.largest) for entry in self.index.in_state(*IN_QUEUE))
+        taken = sum(min(entry.cores, self.hands.largest) for entry in self.index.queue.values())
         room, ours = self.hands.scheduler.room(snapshot), self.hands.config.resources.parallel_cores - taken
         free = ours if room.cores is None else min(room.cores, ours)
         sent = 0
-        for entry in decide.to_submit(pending, free, self.hands.largest):
-            if self._still_there(entry, snapshot):
+        for entry in decide.to_submit(self.index.pending(max(free, 0) + 1), free, self.hands.largest):
+            if not self._may_go(entry, snapshot):
                 continue
-            if not self._guard(entry, lambda entry=entry: submission.submit(self.hands, entry)):  # type: ignore[misc]
+            outcome = together([partial(submission.submit, self.hands, entry)])[0]
+            self.watch.forget(entry.id)
+            trouble = self._settle(entry, outcome)
+            if trouble is not None:
+                raise trouble
+            if outcome is False:
                 break
-            self.index.refresh(entry.id)
             sent += 1
-            after = self.index.entries.get(entry.id)
-            self._settled &= after is not None and after.state not in ENDED  # refused: the stages want to know
         return sent
 
-    def _still_there(self, entry: JobEntry, snapshot: Snapshot) -> bool:
-        """A job put back by hand while its last attempt was still running: that one goes first."""
-        folder = self._last(entry)
-        if folder is None:
-            return True
-        token = observe.evidence(folder).token
-        if token not in snapshot.tokens:
+    def _may_go(self, entry: JobEntry, snapshot: Snapshot) -> bool:
+        """Its folder is still as it was. Where its last attempt still runs (it was put back by hand), that one goes first."""
+        if self.index.refresh(entry.id) and self.index.get(entry.id) != entry:
+            self._tell([entry.id])
             return False
+        number = self.index.attempts(entry.id)
+        token = observe.evidence(jobfolder.attempt_folder(self.hands.folder(entry), number)).token if number else ""
+        if token not in snapshot.tokens:
+            return True
         self.hands.scheduler.cancel(snapshot.tokens[token])
-        return True
+        return False
 
 
 def project_log(project: Project) -> logging.Logger:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlipbatch.core.job import JobEntry
@@ -21,16 +22,24 @@ class Evidence:
     walltime_s: float  # that this attempt asked for
 
 
-def evidence(attempt: Path) -> Evidence:
-    """What the attempt folder itself says."""
-    intent = jobfolder.read_record(attempt / "submit.yaml")
-    return Evidence(
-        token=str(intent.get("token", "")),
-        scheduler_id=_read(attempt / "job_id"),
-        started=(attempt / "started").exists(),
-        exit_code=_exit_code(attempt / "exit"),
-        walltime_s=float(intent.get("walltime_s", 0)),
-    )
+NOTHING = Evidence(token="", scheduler_id="", started=False, exit_code=None, walltime_s=0.0)
+
+
+def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
+    """What the attempt folder itself says; NOTHING where there is none.
+
+    `before` is what it said a while ago: only what the job itself adds is then looked for.
+    """
+    try:  # one listing: over a network it is also what brings our view of the folder up to date
+        names = os.listdir(attempt)  # noqa: PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        return NOTHING
+    if before is None or not before.scheduler_id:
+        intent = jobfolder.read_record(attempt / "submit.yaml")
+        token, walltime_s = str(intent.get("token", "")), float(intent.get("walltime_s", 0))
+        before = replace(NOTHING, token=token, scheduler_id=_read(attempt / "job_id"), walltime_s=walltime_s)
+    exit_code = _exit_code(attempt / "exit") if "exit" in names else None
+    return replace(before, started="started" in names, exit_code=exit_code)
 
 
 def ask_queue(scheduler: Scheduler, jobs: dict[str, Evidence], folders: dict[str, Path]) -> Snapshot | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +40,11 @@ def read_inbox(project: Project) -> tuple[list[Request], list[Path]]:
     """Requests, and the markers that jobs left (``TOKEN.started``, ``TOKEN.exit``): news, never proof."""
     requests: list[Request] = []
     markers: list[Path] = []
-    for path in sorted(project.inbox.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.name.startswith("request-"):
+    with os.scandir(project.inbox) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    for name in names:
+        path = project.inbox / name
+        if name.startswith("request-"):
             requests.append(_request(path))
         else:
             markers.append(path)

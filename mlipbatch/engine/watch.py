@@ -1,0 +1,144 @@
+"""The jobs in the queue and what is known of each: looked at again where a marker, the queue, or a slow round gives a reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlipbatch.core.job import JobEntry
+from mlipbatch.core.state import QueueState
+from mlipbatch.engine import decide, observe
+from mlipbatch.engine.index import Index
+from mlipbatch.engine.observe import Evidence
+from mlipbatch.engine.pace import Pace
+from mlipbatch.schedulers.base import Scheduler, Snapshot
+from mlipbatch.store import jobfolder
+
+ROUND_S = 60.0  # markers can be lost: every attempt is looked at again this often
+Decided = tuple[JobEntry, Evidence, decide.Step]
+
+
+@dataclass
+class Watched:
+    """A job in the queue."""
+
+    folder: Path  # of the attempt
+    seen: Evidence
+    queue: QueueState | None = None  # what the queue said of it last
+    missing: int = 0  # complete answers in a row without it
+
+
+class Watch:
+    """Evidence of all jobs in the queue, kept between ticks."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self.jobs: dict[str, Watched] = {}
+        self._tokens: dict[str, str] = {}  # token -> job
+        self._open: dict[str, set[str]] = {}  # job -> markers that were announced and are not visible yet (NFS)
+        self._pace = Pace(ROUND_S)
+        self._round: Iterator[str] = iter(())
+
+    def look(self, scheduler: Scheduler, markers: Iterable[Path]) -> tuple[Snapshot | None, list[Decided]]:
+        """One query of the queue, and what each job needs now. Jobs that need nothing are left out."""
+        self._follow_index()
+        for marker in markers:
+            token, _, what = marker.name.rpartition(".")
+            if token in self._tokens:
+                self._open.setdefault(self._tokens[token], set()).add(what)
+        for job in list(self._open):
+            self._look_again(job)
+        for job in self._due():
+            self._read(job)
+        seen = {job: one.seen for job, one in self.jobs.items()}
+        snapshot = observe.ask_queue(scheduler, seen, {job: one.folder for job, one in self.jobs.items()})
+        if snapshot is not None:
+            self._compare(snapshot)
+        return snapshot, [decided for job in list(self.jobs) if (decided := self._decide(job, snapshot))]
+
+    def forget(self, job: str) -> None:
+        """What is known of a job is of the past: it was sent anew, or is out of the queue."""
+        one = self.jobs.pop(job, None)
+        self._open.pop(job, None)
+        if one is not None:
+            self._tokens.pop(one.seen.token, None)
+
+    def _follow_index(self) -> None:
+        """Jobs that came into the queue are read, those that left it are forgotten."""
+        queue = self.index.queue
+        for job in [job for job in self.jobs if job not in queue]:
+            self.forget(job)
+        for job in [job for job in queue if job not in self.jobs]:
+            self._read(job)
+
+    def _read(self, job: str) -> None:
+        """Read a job's last attempt. Where it is gone the index is told to look: somebody took the job away."""
+        folder = self._attempt(job)
+        seen = observe.evidence(folder)
+        if not seen.token and not folder.is_dir():
+            self.index.refresh(job)
+            if job not in self.index.queue:
+                return self.forget(job)
+            folder = self._attempt(job)
+            seen = observe.evidence(folder)
+        before = self.jobs.get(job)
+        if before is not None:
+            self._tokens.pop(before.seen.token, None)
+        self.jobs[job] = Watched(folder, seen, before.queue, before.missing) if before else Watched(folder, seen)
+        self._tokens[seen.token] = job
+        return None
+
+    def _attempt(self, job: str) -> Path:
+        return jobfolder.attempt_folder(self.index.jobs / job, self.index.attempts(job))
+
+    def _look_again(self, job: str) -> None:
+        """Look for what the job itself may have left since."""
+        one = self.jobs[job]
+        one.seen = observe.evidence(one.folder, one.seen)
+        if not one.seen.token:
+            self._read(job)
+            return
+        announced = self._open.pop(job, set())
+        visible = one.seen.exit_code is not None or (one.seen.started and "exit" not in announced)
+        if announced and not visible:
+            self._open[job] = announced
+
+    def _due(self) -> list[str]:
+        """The next of the slow round."""
+        number = self._pace.due(len(self.jobs))
+        if not number:
+            return []
+        begun, chosen = time.monotonic(), []
+        for _ in range(number):
+            job = next(self._round, None)
+            if job is None:
+                self._round = iter(list(self.jobs))
+                break
+            chosen.append(job)
+        self._pace.done(number, time.monotonic() - begun + number * 1e-4)
+        return chosen
+
+    def _compare(self, snapshot: Snapshot) -> None:
+        """Look again at what the queue now says something else of."""
+        for job in list(self.jobs):
+            one = self.jobs[job]
+            entry = snapshot.jobs.get(one.seen.scheduler_id)
+            now = entry.state if entry else None
+            if now is not one.queue:
+                self._look_again(job)
+                if job in self.jobs:
+                    self.jobs[job].queue = now
+
+    def _decide(self, job: str, snapshot: Snapshot | None) -> Decided | None:
+        """What a job needs. Before more than its start is believed the disk is asked again: a marker may have come meanwhile."""
+        entry, one = self.index.queue[job], self.jobs[job]
+        step = decide.next_step(entry, one.seen, snapshot, one.missing)
+        if not isinstance(step, decide.Started) and step != decide.Wait():
+            self._look_again(job)
+            if job not in self.jobs:
+                return None
+            step = decide.next_step(entry, one.seen, snapshot, one.missing)
+        one.missing = step.missing if isinstance(step, decide.Wait) else 0
+        return None if isinstance(step, decide.Wait) else (entry, one.seen, step)
