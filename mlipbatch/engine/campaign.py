@@ -20,10 +20,9 @@ from mlipbatch.engine.watch import Decided, Watch
 from mlipbatch.schedulers.base import Scheduler, Snapshot
 from mlipbatch.stages import dataset, loop
 from mlipbatch.stages.base import Goal
-from mlipbatch.store import jobfolder
+from mlipbatch.store import inbox, jobfolder
 from mlipbatch.store.cache import cache_file
-from mlipbatch.store.durable import together
-from mlipbatch.store.inbox import Request, read_inbox
+from mlipbatch.store.durable import in_step, together
 from mlipbatch.store.project import Project
 
 AUDIT_S = 30.0  # every job folder is looked at again this often, as far as `pace.SHARE` lets it: people edit by hand
@@ -70,17 +69,17 @@ class Campaign:
         if reason and self.paused != reason:
             self.log.error("paused: %s", reason, exc_info=trace)
         self.paused = reason
+        self.watch.doubt()
         self._settled = False
         return 0
 
     def _pass(self) -> int:
         changed = self._look_for_edits()
-        requests, markers = read_inbox(self.project)
+        requests, markers = inbox.read_inbox(self.project)
         changed += sum(self._obey(request) for request in requests)
         snapshot, decided = self.watch.look(self.hands.scheduler, markers)
         changed += self._carry_out(decided)
-        for marker in markers:
-            marker.unlink(missing_ok=True)
+        inbox.clear(self.project, markers)
         if self._untold is None or self._untold or not self._settled:
             changed += self._ask_stages()
         changed += self._submit(snapshot)
@@ -112,6 +111,8 @@ class Campaign:
             if isinstance(step, decide.Kill):
                 self.log.warning("%s: past its wall time, killed", entry.id)
                 continue
+            if not isinstance(step, decide.Started):
+                self.watch.forget(entry.id)
             trouble = self._settle(entry, outcome) or trouble
         if trouble is not None:
             raise trouble
@@ -137,7 +138,7 @@ class Campaign:
             self._refresh(entry.id)
         return None
 
-    def _obey(self, request: Request) -> int:
+    def _obey(self, request: inbox.Request) -> int:
         done = 0
         for job in request.jobs:
             entry = self.index.get(job)
@@ -162,9 +163,8 @@ class Campaign:
     def _create(self, wanted: Iterable[JobSpec]) -> int:
         made, specs = 0, iter(wanted)
         while chunk := list(islice(specs, CREATED_AT_ONCE)):
-            for spec, new in zip(
-                chunk, together([partial(jobfolder.create, self.project.jobs, spec) for spec in chunk]), strict=True
-            ):
+            outcomes = in_step([jobfolder.creating(self.project.jobs, spec) for spec in chunk])
+            for spec, new in zip(chunk, outcomes, strict=True):
                 if isinstance(new, BaseException):
                     raise new
                 if new:

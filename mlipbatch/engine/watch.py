@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from mlipbatch.core.job import JobEntry
@@ -17,6 +18,7 @@ from mlipbatch.schedulers.base import Scheduler, Snapshot
 from mlipbatch.store import jobfolder
 
 ROUND_S = 60.0  # markers can be lost: every attempt is looked at again this often
+DECIDED_S = 10.0  # a job of which nothing new is known: time alone may tell something (its wall time is up)
 Decided = tuple[JobEntry, Evidence, decide.Step]
 
 
@@ -36,42 +38,53 @@ class Watch:
     def __init__(self, index: Index) -> None:
         self.index = index
         self.jobs: dict[str, Watched] = {}
+        self._seen: dict[str, Evidence] = {}  # of the same, as the query of the queue wants them
+        self._folders: dict[str, Path] = {}
         self._tokens: dict[str, str] = {}  # token -> job
         self._open: dict[str, set[str]] = {}  # job -> markers that were announced and are not visible yet (NFS)
-        self._pace = Pace(ROUND_S)
+        self._news: set[str] = set()  # jobs that may need something now
+        self._pace, self._all = Pace(ROUND_S), -inf
         self._round: Iterator[str] = iter(())
 
-    def look(self, scheduler: Scheduler, markers: Iterable[Path]) -> tuple[Snapshot | None, list[Decided]]:
+    def look(self, scheduler: Scheduler, markers: Iterable[str]) -> tuple[Snapshot | None, list[Decided]]:
         """One query of the queue, and what each job needs now. Jobs that need nothing are left out."""
         self._follow_index()
         for marker in markers:
-            token, _, what = marker.name.rpartition(".")
+            token, _, what = marker.rpartition(".")
             if token in self._tokens:
                 self._open.setdefault(self._tokens[token], set()).add(what)
         for job in list(self._open):
             self._look_again(job)
         for job in self._due():
             self._read(job)
-        seen = {job: one.seen for job, one in self.jobs.items()}
-        snapshot = observe.ask_queue(scheduler, seen, {job: one.folder for job, one in self.jobs.items()})
+        snapshot = observe.ask_queue(scheduler, self._seen, self._folders)
         if snapshot is not None:
             self._compare(snapshot)
-        return snapshot, [decided for job in list(self.jobs) if (decided := self._decide(job, snapshot))]
+        if time.monotonic() - self._all > DECIDED_S:
+            self._news, self._all = set(self.jobs), time.monotonic()
+        asked, self._news = self._news, set() if snapshot else self._news
+        return snapshot, [decided for job in sorted(asked) if (decided := self._decide(job, snapshot))]
+
+    def doubt(self) -> None:
+        """Something was not carried out: the next look decides on all jobs."""
+        self._all = -inf
 
     def forget(self, job: str) -> None:
         """What is known of a job is of the past: it was sent anew, or is out of the queue."""
         one = self.jobs.pop(job, None)
-        self._open.pop(job, None)
+        for kept in (self._seen, self._folders, self._open):
+            kept.pop(job, None)
         if one is not None:
             self._tokens.pop(one.seen.token, None)
 
     def _follow_index(self) -> None:
         """Jobs that came into the queue are read, those that left it are forgotten."""
         queue = self.index.queue
-        for job in [job for job in self.jobs if job not in queue]:
-            self.forget(job)
-        for job in [job for job in queue if job not in self.jobs]:
-            self._read(job)
+        if queue.keys() != self.jobs.keys():
+            for job in self.jobs.keys() - queue.keys():
+                self.forget(job)
+            for job in queue.keys() - self.jobs.keys():
+                self._read(job)
 
     def _read(self, job: str) -> None:
         """Read a job's last attempt. Where it is gone the index is told to look: somebody took the job away."""
@@ -87,8 +100,14 @@ class Watch:
         if before is not None:
             self._tokens.pop(before.seen.token, None)
         self.jobs[job] = Watched(folder, seen, before.queue, before.missing) if before else Watched(folder, seen)
-        self._tokens[seen.token] = job
+        self._keep(job, self.jobs[job])
         return None
+
+    def _keep(self, job: str, one: Watched) -> None:
+        self._seen[job], self._folders[job] = one.seen, one.folder
+        if one.seen.token:
+            self._tokens[one.seen.token] = job
+        self._news.add(job)
 
     def _attempt(self, job: str) -> Path:
         return jobfolder.attempt_folder(self.index.jobs / job, self.index.attempts(job))
@@ -100,6 +119,7 @@ class Watch:
         if not one.seen.token:
             self._read(job)
             return
+        self._keep(job, one)
         announced = self._open.pop(job, set())
         visible = one.seen.exit_code is not None or (one.seen.started and "exit" not in announced)
         if announced and not visible:
@@ -122,23 +142,29 @@ class Watch:
 
     def _compare(self, snapshot: Snapshot) -> None:
         """Look again at what the queue now says something else of."""
-        for job in list(self.jobs):
-            one = self.jobs[job]
+        changed = []
+        for job, one in self.jobs.items():
             entry = snapshot.jobs.get(one.seen.scheduler_id)
             now = entry.state if entry else None
             if now is not one.queue:
-                self._look_again(job)
-                if job in self.jobs:
-                    self.jobs[job].queue = now
+                one.queue = now
+                changed.append(job)
+            elif one.missing or not one.seen.scheduler_id:
+                self._news.add(job)
+        for job in changed:
+            self._look_again(job)
 
     def _decide(self, job: str, snapshot: Snapshot | None) -> Decided | None:
         """What a job needs. Before more than its start is believed the disk is asked again: a marker may have come meanwhile."""
-        entry, one = self.index.queue[job], self.jobs[job]
-        step = decide.next_step(entry, one.seen, snapshot, one.missing)
+        if job not in self.jobs:
+            return None
+        one = self.jobs[job]
+        step = decide.next_step(self.index.queue[job], one.seen, snapshot, one.missing)
         if not isinstance(step, decide.Started) and step != decide.Wait():
             self._look_again(job)
             if job not in self.jobs:
                 return None
-            step = decide.next_step(entry, one.seen, snapshot, one.missing)
+            one = self.jobs[job]
+            step = decide.next_step(self.index.queue[job], one.seen, snapshot, one.missing)
         one.missing = step.missing if isinstance(step, decide.Wait) else 0
-        return None if isinstance(step, decide.Wait) else (entry, one.seen, step)
+        return None if isinstance(step, decide.Wait) else (self.index.queue[job], one.seen, step)

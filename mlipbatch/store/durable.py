@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+Steps = Generator[int, None, T]  # a deed that yields the handle of what has to be durable before it goes on
+
 TOGETHER = 16  # a journal takes so many syncs for little more than the price of one
+OPEN_AT_ONCE = 256  # files
 
 _synced = True
 
@@ -31,15 +35,51 @@ def unsynced() -> Iterator[None]:
         _synced = True
 
 
-def _fsync(handle: int) -> None:
-    if _synced:
-        os.fsync(handle)
+def durably(steps: Steps[T]) -> T:
+    """Take the steps of one deed, each sync where it stands."""
+    return _value(in_step([steps])[0])
+
+
+def in_step(deeds: Sequence[Steps[T]]) -> list[T | BaseException]:
+    """Take the steps of many deeds that have nothing to do with each other side by side: their syncs wait together.
+
+    A deed yields the handle of what has to be durable before it goes on, so its own order on the disk is kept.
+    Returns, in their order, what the deeds return or what they raised.
+    """
+    outcomes: list[T | BaseException] = []
+    for low in range(0, len(deeds), OPEN_AT_ONCE):
+        outcomes += _side_by_side(deeds[low : low + OPEN_AT_ONCE])
+    return outcomes
+
+
+def _side_by_side(deeds: Sequence[Steps[T]]) -> list[T | BaseException]:
+    outcomes: dict[int, T | BaseException] = {}
+    waiting = dict.fromkeys(range(len(deeds)))  # deed -> what its last sync raised
+    while waiting:
+        handles: dict[int, int] = {}
+        for number, error in waiting.items():
+            try:
+                handles[number] = deeds[number].throw(error) if error else next(deeds[number])
+            except StopIteration as done:
+                outcomes[number] = done.value
+            except BaseException as error:  # noqa: BLE001  whoever asked decides, also about an interruption
+                outcomes[number] = error
+        waiting = dict(zip(handles, _sync_all(list(handles.values())), strict=True))
+    return [outcomes[number] for number in range(len(deeds))]
+
+
+def _sync_all(handles: Sequence[int]) -> list[BaseException | None]:
+    if not _synced:
+        return [None] * len(handles)
+    return [
+        one if isinstance(one, BaseException) else None for one in together([partial(os.fsync, h) for h in handles])
+    ]
 
 
 def together(deeds: Sequence[Callable[[], T]]) -> list[T | BaseException]:
-    """Do things that have nothing to do with each other, so that their syncs wait together and not one after the other.
+    """Do things that wait for the disk and have nothing to do with each other in threads.
 
-    Each deed keeps its own order on the disk. Returns, in their order, what they return or what they raised.
+    Returns, in their order, what they return or what they raised.
     """
     if len(deeds) < 2:
         return [_outcome(deed) for deed in deeds]
@@ -54,26 +94,38 @@ def _outcome(deed: Callable[[], T]) -> T | BaseException:
         return error
 
 
-def sync_folder(folder: Path) -> None:
+def _value(outcome: T | BaseException) -> T:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def syncing(folder: Path | str) -> Steps[None]:
     """Make renames and new names in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _fsync(handle)
+        yield handle
     finally:
         os.close(handle)
 
 
-def place_bytes(path: Path, data: bytes) -> None:
+def sync_folder(folder: Path) -> None:
+    """`syncing`, at once."""
+    durably(syncing(folder))
+
+
+def placing(path: Path | str, data: bytes) -> Steps[None]:
     """Replace `path` by `data`: temporary file beside it, fsync, rename. The new name lasts once its folder is synced.
 
     Raises OSError (disk full, quota, permission); `path` then still holds what it held.
     """
-    temporary = f"{path.parent}/.{path.name}.{os.getpid()}.tmp"
+    parent, _, name = str(path).rpartition("/")
+    temporary = f"{parent or '.'}/.{name}.{os.getpid()}.tmp"
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
             _write_all(handle, data)
-            _fsync(handle)
+            yield handle
         finally:
             os.close(handle)
         os.rename(temporary, path)
@@ -89,8 +141,8 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """`place_bytes`, and fsync of the folder."""
-    place_bytes(path, data)
+    """`placing`, and fsync of the folder, at once."""
+    durably(placing(path, data))
     sync_folder(path.parent)
 
 
@@ -99,12 +151,12 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_new_folder(folder: Path, texts: dict[str, str]) -> None:
+def making_folder(folder: Path, texts: Mapping[str, str]) -> Steps[None]:
     """Make a folder that nobody looks at yet, with these files in UTF-8: each synced, the folder once."""
     folder.mkdir()
     for name, text in texts.items():
-        place_bytes(folder / name, text.encode())
-    sync_folder(folder)
+        yield from placing(f"{folder}/{name}", text.encode())
+    yield from syncing(folder)
 
 
 def write_frames(path: Path, frames: Sequence[Atoms]) -> None:

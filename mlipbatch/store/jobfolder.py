@@ -14,7 +14,7 @@ import yaml
 
 from mlipbatch.core.job import JobEntry, JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
-from mlipbatch.store.durable import place_bytes, sync_folder, write_new_folder, write_text
+from mlipbatch.store.durable import Steps, durably, making_folder, placing, syncing, write_text
 
 HOLD, ATTEMPT = "HOLD", "attempt-"
 STATES = {state.value: state for state in JobState}
@@ -87,6 +87,11 @@ def entry(folder: Path) -> JobEntry:
 
 def create(jobs: Path, spec: JobSpec) -> bool:
     """Make the folder of a job, whole and PENDING. False where it exists already."""
+    return durably(creating(jobs, spec))
+
+
+def creating(jobs: Path, spec: JobSpec) -> Steps[bool]:
+    """`create`, in steps."""
     folder = jobs / spec.id
     if folder.exists():
         return False
@@ -99,9 +104,9 @@ def create(jobs: Path, spec: JobSpec) -> bool:
         "history.log": _line("-> PENDING  created"),
         JobState.PENDING.value: "waits to be submitted\n",
     }
-    write_new_folder(draft, {**spec.files, **own})
+    yield from making_folder(draft, {**spec.files, **own})
     draft.rename(folder)
-    sync_folder(folder.parent)
+    yield from syncing(folder.parent)
     return True
 
 
@@ -124,20 +129,25 @@ def _dump(record: dict[str, Any]) -> str:
 
 def move(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> None:
     """Rename the state file, durably, and tell the history. Raises ValueError for a transition that is not in the table."""
+    durably(moving(folder, before, after, why, record))
+
+
+def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[None]:
+    """`move`, in steps: its text is durable before the state file gets its new name."""
     if after not in TRANSITIONS[before]:
         raise ValueError(f"{folder}: {before} -> {after} is no transition")
     root = str(folder)
-    place_bytes(folder / before, f"{why}\n{record}".encode())
+    yield from placing(f"{root}/{before}", f"{why}\n{record}".encode())
     os.rename(f"{root}/{before}", f"{root}/{after}")
     for other in (STATES.keys() & os.listdir(root)) - {after.value}:
         os.unlink(f"{root}/{other}")  # left by a hand edit: in a copy of the project its time might be the newer one
-    sync_folder(folder)
+    yield from syncing(root)
     note(folder, f"{before} -> {after}  {why}")
 
 
 def note(folder: Path, sentence: str) -> None:
     """Append a line to history.log."""
-    with (folder / "history.log").open("a") as handle:
+    with open(f"{folder}/history.log", "a", encoding="utf-8") as handle:
         handle.write(_line(" ".join(sentence.split("\n"))))
 
 
