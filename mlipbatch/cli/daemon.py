@@ -27,7 +27,7 @@ def daemon(
     """Move jobs from PENDING to DONE until stopped; run it in tmux. Any kill is a normal stop: start it again and it goes on."""
     from mlipbatch.engine.daemon import Daemon
     from mlipbatch.schedulers import cores_here, local_scheduler
-    from mlipbatch.store.lock import Locked
+    from mlipbatch.store.lease import Locked
     from mlipbatch.store.project import Project, find_project
     from mlipbatch.store.registry import known_projects
 

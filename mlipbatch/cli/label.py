@@ -28,7 +28,7 @@ def label(
     from mlipbatch.engine.daemon import Daemon
     from mlipbatch.schedulers import cores_here, local_scheduler
     from mlipbatch.store.durable import write_frames
-    from mlipbatch.store.lock import Locked
+    from mlipbatch.store.lease import Locked
 
     structures = read_structures(source)
     check_output(output, source)

@@ -28,7 +28,7 @@ def run(
     from mlipbatch.engine.daemon import Daemon
     from mlipbatch.engine.submit import make_project, read_input
     from mlipbatch.schedulers import cores_here, local_scheduler
-    from mlipbatch.store.lock import Locked
+    from mlipbatch.store.lease import Locked
 
     project, new = make_project(read_input(source, into))
     wanted = cores or cores_here()

@@ -8,7 +8,7 @@ from mlipbatch.engine.campaign import apply_request
 from mlipbatch.schedulers import cores_here, local_scheduler
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import drop_request
-from mlipbatch.store.lock import Locked, project_lock
+from mlipbatch.store.lease import Locked, project_lock
 from mlipbatch.store.project import Project
 
 

@@ -9,7 +9,7 @@ from mlipbatch.config import load_config, load_expanded, render_config_yaml
 from mlipbatch.config.model import Config
 from mlipbatch.stages import loop
 from mlipbatch.store import jobfolder
-from mlipbatch.store.lock import Locked, project_lock
+from mlipbatch.store.lease import Locked, project_lock
 from mlipbatch.store.project import Project, create_project
 from mlipbatch.store.registry import remember
 

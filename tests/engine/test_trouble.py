@@ -19,7 +19,7 @@ from mlipbatch.stages.kinds import KINDS
 from mlipbatch.stages.work import Work
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import drop_request
-from mlipbatch.store.lock import is_locked
+from mlipbatch.store.lease import is_locked
 from mlipbatch.store.project import Project
 
 from .conftest import Session, bash
@@ -112,11 +112,17 @@ def test_a_request_that_nobody_understands_is_dropped(session: Session) -> None:
     assert not list(session.project.inbox.glob("request-*"))
 
 
-def test_a_damaged_job_id_costs_an_attempt_and_nothing_else(session: Session) -> None:
-    session.add(bash("slow", "[ -e ../second ] || { touch ../second; sleep 300; }"))
+def test_a_job_whose_id_was_damaged_is_found_by_its_token(session: Session, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    session.add(bash("slow", f"while [ ! -e {gate} ]; do sleep 0.05; done"))
     session.until(lambda: session.state("slow") is JobState.RUNNING)
-    (session.folder("slow") / "attempt-1" / "job_id").write_text("?\n")
+    job_id = session.folder("slow") / "attempt-1" / "job_id"
+    known = job_id.read_text()
+    job_id.write_text("?\n")
+    session.until(lambda: job_id.read_text() == known)
+    gate.touch()
     assert session.finish() == {"slow": "DONE"}
+    assert jobfolder.look(session.folder("slow")).attempts == 1
 
 
 def test_a_status_that_cannot_be_written_does_not_end_the_daemon(session: Session) -> None:
