@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlipbatch.config import load_config
 from mlipbatch.engine.act import Hands
 from mlipbatch.engine.campaign import apply_request
-from mlipbatch.schedulers import cores_here, local_scheduler
+from mlipbatch.engine.place import Places
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.lease import Locked, project_lock
@@ -15,8 +15,9 @@ from mlipbatch.store.project import Project
 def obey(project: Project, action: str, jobs: list[str]) -> bool:
     """Retry or cancel jobs. True where a daemon was asked to, False where it was done here."""
     try:
-        with project_lock(project):
-            hands = Hands(project, load_config(project.config), local_scheduler(cores_here()), cores_here())
+        with project_lock(project) as lease:
+            place = Places()(project)
+            hands = Hands(project, load_config(project.config), place.scheduler, place.largest, lease)
             for job in jobs:
                 apply_request(hands, jobfolder.entry(project.jobs / job), action)
     except Locked:

@@ -11,6 +11,7 @@ from mlipbatch.core.job import JobSpec
 from mlipbatch.core.state import JobState
 from mlipbatch.engine import campaign as campaign_module
 from mlipbatch.engine.daemon import Daemon, Served
+from mlipbatch.engine.place import Place
 from mlipbatch.schedulers import LocalScheduler
 from mlipbatch.schedulers.local import sessions
 from mlipbatch.stages import loop
@@ -175,8 +176,8 @@ def test_a_project_with_a_wrong_config_does_not_keep_the_others_from_being_serve
     wrong.config.write_text("project_name: [")
     scheduler = LocalScheduler(1, session.project.id)
     goal = Goal(lambda *_: [], loop.outcome)
-    Daemon(scheduler, 1, 0.02, goal).serve(lambda: [wrong, session.project], until_finished=True)
+    Daemon(lambda _: Place(scheduler, 1, 0.02), goal).serve(lambda: [wrong, session.project], until_finished=True)
     assert session.states() == {"ok": "DONE"}
     assert not is_locked(wrong)
     with pytest.raises(InputError):
-        Daemon(scheduler, 1, 0.02, goal).serve(lambda: [wrong], once=True)
+        Daemon(lambda _: Place(scheduler, 1, 0.02), goal).serve(lambda: [wrong], once=True)
