@@ -13,6 +13,9 @@ ALWAYS = (
     ("-S", "/bin/bash"),  # else the script is read by the user's login shell, which may be csh
     ("-j", "oe"),
     ("-m", "n"),  # else an aborted job sends a mail; ten thousand of them are not wanted
+    # preempted, or its node lost: the same job, with the age it has in the queue, starts again. job.sh takes its own claim
+    # over, so it is one attempt with one result, and no rung of the ladder is spent. An array is not taken without it
+    ("-r", "y"),
 )
 # No -V: PBS would copy the whole environment into each job, and print it, badly quoted, with every qstat. Jobs run in a login
 # shell; what they need beyond it stands in the site file (modules, before, environment).
@@ -27,7 +30,7 @@ def options(
     """
     array = tasks > 1  # qsub: "illegal -J value" for 0-0, so an array of one task is sent as a plain job
     chunks = _torque_chunks if flavour is Flavour.TORQUE else _chunks
-    found = [*ALWAYS, ("-o", _log(flavour, array)), ("-r", "y" if array else "n")]
+    found = [*ALWAYS, ("-o", _log(flavour, array))]
     found += [("-q", queue.name)] if queue is not None and queue.name else []
     found += [("-A", site.account)] if site.account else []
     found += [("-l", asked) for asked in chunks(queue, resources)]
@@ -39,11 +42,6 @@ def options(
 def _log(flavour: Flavour, array: bool) -> str:
     """Tasks of an array write a file each; Torque puts the task's number behind the name by itself."""
     return "job.^array_index^.log" if array and flavour is Flavour.PRO else LOG
-
-
-# -r n: a job whose node is lost ends, and the engine makes a new attempt with a cure that fits; a script that PBS starts a
-# second time by itself would find the claim of its first start. Arrays are -r y, because PBS takes no others ("cannot submit
-# non-rerunable Array Job"): their script leaves out the members that hold a claim.
 
 
 def clock(walltime_s: float) -> str:

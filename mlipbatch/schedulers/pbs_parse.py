@@ -45,12 +45,13 @@ def job_ids(text: str) -> list[str]:
 
 
 def not_there(stderr: str) -> set[str]:
-    """The ids that qstat or qdel do not have. Raises NoInformation where they complain of anything else."""
+    """The ids that qstat does not have, with and without their server. Raises NoInformation where it complains of more."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     found = [UNKNOWN.fullmatch(line) for line in lines]
     if not all(found):
         raise NoInformation(f"qstat: {lines[found.index(None)][:200]}")
-    return {match["id"] or match["over"] for match in found if match}
+    ids = {match["id"] or match["over"] for match in found if match}
+    return ids | {one.split(".")[0] for one in ids}
 
 
 def jobs_in_json(text: str) -> dict[str, Attributes]:

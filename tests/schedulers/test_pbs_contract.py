@@ -1,0 +1,60 @@
+"""The contract, put to PBS: to the fake everywhere, to a real OpenPBS where somebody has set one up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from mlipbatch.core.state import IN_THE_QUEUE, QueueState
+
+from .contract import BatchContract, Make, make
+from .pbs_benches import FakePbs, RealPbs
+
+__all__ = ["make"]
+
+
+class PbsContract(BatchContract):
+    """PBS names the tasks of an array its own way."""
+
+    def test_tasks_of_an_array_are_told_apart(self, make: Make, bench: FakePbs) -> None:
+        job = make("true", tasks=3)
+        line = 'echo "$PBS_ARRAY_INDEX" > "task-$PBS_ARRAY_INDEX"; [ "$PBS_ARRAY_INDEX" != 1 ] || sleep 300'
+        (job.folder / "job.sh").write_text(f"#!/bin/bash\ncd '{job.folder}'\n{line}\n")
+        job.submit()
+        tasks = [job.id.replace("[]", f"[{number}]") for number in range(3)]
+        job.until(lambda: all(job.read(f"task-{number}") for number in range(3)))
+        snapshot = bench.scheduler.snapshot({})
+        assert snapshot.tokens[job.token] == job.id
+        assert snapshot.jobs[tasks[1]].state in IN_THE_QUEUE
+        assert bench.scheduler.room(snapshot).jobs < bench.scheduler.site.limits.max_queued
+        job.until(lambda: bench.scheduler.snapshot({}).jobs[tasks[2]].state is QueueState.ENDED)
+        bench.scheduler.cancel(tasks[1], job.token)
+        known = {tasks[1]: job.folder}  # with its last task the array leaves the queue
+        job.until(lambda: bench.scheduler.snapshot(known).jobs[tasks[1]].state is QueueState.CANCELLED)
+
+
+@pytest.mark.engines
+class TestFakePbs(PbsContract):
+    """It proves something only because a real OpenPBS passes the same, and because it prints the same (test_pbs_fake.py)."""
+
+    @pytest.fixture
+    def bench(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePbs]:
+        for name in ("PATH", "FAKE_PBS", "FAKE_PYTHON"):
+            monkeypatch.setenv(name, os.environ.get(name, ""))
+        made = FakePbs(tmp_path_factory.mktemp("fake"))
+        yield made
+        made.stop()
+
+
+@pytest.mark.engines
+@pytest.mark.skipif(not RealPbs.there(), reason="no OpenPBS here whose manager we are: Debian has none")
+class TestRealPbs(PbsContract):
+    """OpenPBS itself."""
+
+    @pytest.fixture
+    def bench(self) -> Iterator[RealPbs]:
+        made = RealPbs()
+        yield made
+        made.stop()
