@@ -77,7 +77,7 @@ class FakePbs:
 class RealPbs:
     """A server of OpenPBS on this machine, of which we are root: queue workq, job history on, flatuid."""
 
-    batch, minute_s, patience_s = True, 60.0, 60.0
+    batch, minute_s, patience_s = True, 60.0, 15.0
 
     def __init__(self) -> None:
         self.scheduler: Scheduler = PbsScheduler(SITE)

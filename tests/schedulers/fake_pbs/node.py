@@ -70,10 +70,10 @@ def _serve(record: Job) -> tuple[int, int, str]:
             if ending:
                 if ending[2] == "exceeded resource walltime":
                     output.write(b"=>> PBS: job killed: walltime exceeded\n")
-                _kill(child, record["id"])
+                _kill(child)
                 return ending
             time.sleep(LOOK_S)
-    _kill(child, record["id"])  # what it left running
+    _kill(child)  # what it left running
     failed = child.returncode != 0
     return child.returncode, 93 if failed else 92, "failed" if failed else "finished"
 
@@ -94,26 +94,25 @@ def _asked(record: Job) -> tuple[int, int, str] | None:
     return None
 
 
-def _kill(child: subprocess.Popen[bytes], job: str) -> None:
+def _kill(child: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in _processes(job):
+        for pid in _processes(child.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
         end = time.time() + KILL_WAIT_S
-        while time.time() < end and (child.poll() is None or _processes(job)):
+        while time.time() < end and (child.poll() is None or _processes(child.pid)):
             time.sleep(0.02)
-        if child.poll() is not None and not _processes(job):
+        if child.poll() is not None and not _processes(child.pid):
             return
 
 
-def _processes(job: str) -> list[int]:
-    """By the variable that they inherited; MoM has her own means."""
-    mark = f"\0FAKE_PBS_JOB={job}@{ROOT}\0".encode()
+def _processes(session: int) -> list[int]:
+    """By session, as MoM does: what began one of its own lives on."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with suppress(OSError):
-                if mark in b"\0" + (folder / "environ").read_bytes():
+                if os.getsid(int(folder.name)) == session and b") Z " not in (folder / "stat").read_bytes():
                     found.append(int(folder.name))
     return found
 
