@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from mlipbatch.config import load_expanded, render_config_yaml
 from mlipbatch.config.site import Limits, Queue, Site
+from mlipbatch.engine.simulate.script import Run
 from mlipbatch.engine.simulate.simulation import Simulation
 from mlipbatch.engine.simulate.world import World
 from mlipbatch.stages import loop
@@ -70,3 +72,8 @@ class Virtual:
     def runs(self) -> Counter[str]:
         """How many runs of a job's program ended by themselves, by job."""
         return Counter(run.job for run in self.simulation.programs.runs if run.exit_code is not None)
+
+    def overlaps(self) -> list[tuple[Run, Run]]:
+        """Runs of one job that were alive at the same time."""
+        runs = sorted(self.simulation.programs.runs, key=lambda run: (run.job, run.begin_s))
+        return [(one, two) for one, two in pairwise(runs) if one.job == two.job and two.begin_s < one.end_s]

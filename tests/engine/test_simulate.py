@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -78,3 +79,50 @@ def test_jobs_of_others_make_us_wait(project: Project) -> None:
     virtual = Virtual(project, site(cores=8), World(others=Others(per_hour=4, cores=6, mean_s=HOUR)), lengths(30))
     assert virtual.finish() == {"DONE": 30}
     assert virtual.simulation.clock.now > sum(lengths(30).values()) / 8
+
+
+@pytest.mark.parametrize("requeue", [True, False])
+@pytest.mark.parametrize("mishap", [Mishaps(preempted=0.5), Mishaps(node_fails=0.1)])
+def test_what_is_no_fault_of_the_job_costs_it_nothing(project: Project, mishap: Mishaps, requeue: bool) -> None:
+    """More often than three times too, after which a failing command is given up."""
+    world = World(nodes=8, mishaps=mishap, requeue=requeue, requeue_s=120)
+    virtual = Virtual(project, site(cores=4), world, lengths(30))
+    assert virtual.finish() == {"DONE": 30}
+    assert set(virtual.runs().values()) == {1}
+    assert not [line for line in virtual.history() if "command_failed" in line or "exit code" in line]
+
+
+def test_a_program_that_hangs_is_ended_at_its_wall_time_and_tried_again(project: Project) -> None:
+    world = World(mishaps=Mishaps(hangs=0.3))
+    virtual = Virtual(project, site(cores=16), world, lengths(20), walltime_s=3600)
+    ended = virtual.finish()
+    assert ended["DONE"] >= 19  # three hangs in a row are given up
+    assert any("its wall time was up" in line for line in virtual.history())
+    assert all(run.end_s - run.begin_s <= 3600 + 1 for run in virtual.simulation.programs.runs)
+
+
+def test_everything_at_once_and_the_daemon_killed_every_hour(project: Project) -> None:
+    world = World(
+        nodes=6,
+        seed=3,
+        waits=Waits(300),
+        others=Others(per_hour=6, cores=2, mean_s=HOUR),
+        mishaps=Mishaps(node_fails=0.02, preempted=0.05, out_of_memory=0.03, hangs=0.01, fails=0.05),
+        answers=Answers(rejected=0.05, lost=0.05, dropped=0.03, late=0.03, query_fails=0.05),
+        outages=((2 * HOUR, 3 * HOUR), (5 * HOUR, 5 * HOUR + 600)),
+        strangers=5,
+    )
+    virtual = Virtual(project, site(cores=4, max_queued=30, bundle=1), world, lengths(150))
+    simulation = virtual.simulation
+    while not simulation.campaign.finished:
+        simulation.run(limit_s=HOUR)
+        simulation.restart()
+        simulation.tick()
+        assert simulation.clock.now < 10 * DAY
+        assert len(simulation.cluster.live) <= 25
+    ended = virtual.states()
+    assert ended["DONE"] + ended["FAILED"] == 150
+    assert ended["DONE"] >= 149
+    assert not virtual.overlaps()
+    successes = Counter(run.job for run in simulation.programs.runs if run.exit_code == 0)
+    assert max(successes.values()) == 1
