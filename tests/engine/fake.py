@@ -61,6 +61,7 @@ class FakeScheduler:
         self.runs: list[Run] = []
         self.calls: list[tuple[str, str]] = []  # what the engine asked for
         self.strangers = 0
+        self.marker_lag = 0.0  # s that a job's exit marker takes to become visible to us
         self._ids: Iterator[int] = iter(ids) if ids is not None else itertools.count(1)
         self._faults: dict[str, deque[str]] = defaultdict(deque)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -220,7 +221,8 @@ class FakeScheduler:
             self._close(job, QueueState.TIMED_OUT)
             return
         if program.exit_code is not None:
-            self._mark(job, "exit", str(program.exit_code))
+            code = str(program.exit_code)
+            self._at(self.marker_lag, lambda: self._mark(job, "exit", code))
         self._close(job, program.ending)
 
     def _mark(self, job: FakeJob, name: str, text: str) -> None:
