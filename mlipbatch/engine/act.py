@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlipbatch.config.model import Config
+from mlipbatch.config.site_file import on_site
 from mlipbatch.core import endings
 from mlipbatch.core.job import Accept, Again, Ending, GiveUp, JobEntry, Most, Verdict
 from mlipbatch.core.state import JobState, QueueState
@@ -42,7 +43,8 @@ class Hands:
 
     def job(self, entry: JobEntry) -> Job:
         """The job as its kind wants it. Raises jobfolder.Unreadable."""
-        return Job(self.project, self.config, jobfolder.read_spec(self.folder(entry)), self.most)
+        config = on_site(self.config, self.scheduler.site)
+        return Job(self.project, config, jobfolder.read_spec(self.folder(entry)), self.most)
 
     @property
     def most(self) -> Most:

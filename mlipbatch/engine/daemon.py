@@ -13,6 +13,7 @@ from mlipbatch.config.errors import InputError
 from mlipbatch.engine import copied, snapshot
 from mlipbatch.engine.campaign import Campaign
 from mlipbatch.engine.patience import patience
+from mlipbatch.engine.place import Placing
 from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.stages import loop
 from mlipbatch.stages.base import Goal
@@ -23,6 +24,7 @@ from mlipbatch.store.project import Project
 
 log = logging.getLogger("mlipbatch")
 
+IDLE_S = 2.0  # between passes while there is nothing to serve
 HEARTBEAT_S = 30.0  # status.json is written at least this often
 Watcher = Callable[[dict[str, object]], None]
 
@@ -69,8 +71,9 @@ class Served:
 class Daemon:
     """Serves projects until it is told to stop, or until all are finished."""
 
-    def __init__(self, scheduler: Scheduler, cores: int, interval_s: float, goal: Goal = loop.LOOP) -> None:
-        self.scheduler, self.cores, self.interval_s, self.goal = scheduler, cores, interval_s, goal
+    def __init__(self, places: Placing, goal: Goal = loop.LOOP) -> None:
+        self.places, self.goal = places, goal
+        self.interval_s = IDLE_S
         self.served: dict[str, Served] = {}
         self._leases: dict[str, ExitStack] = {}
         self._watches: dict[str, Watch] = {}  # of leases that others hold: one that stands still is taken over
@@ -132,7 +135,9 @@ class Daemon:
         with ExitStack() as stack:
             lease = stack.enter_context(project_lock(project, self._watches.setdefault(root, Watch())))
             copied.settle(project, lease)
-            self.served[root] = Served(project, self.scheduler, self.cores, self.goal, lease, self.interval_s)
+            place = self.places(project)
+            self.interval_s = min(self.interval_s, place.interval_s)
+            self.served[root] = Served(project, place.scheduler, place.largest, self.goal, lease, place.interval_s)
             self._leases[root] = stack.pop_all()
 
     def _complain(self, root: str, sentence: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mlipbatch.core.job import Ending, JobEntry
+from mlipbatch.core.job import Ending, JobEntry, urgency
 from mlipbatch.core.state import IN_THE_QUEUE, JobState, QueueState
 from mlipbatch.engine import lookup
 from mlipbatch.engine.observe import OVERTIME, SILENT, Evidence
@@ -15,7 +15,6 @@ from mlipbatch.schedulers.base import QueueEntry, Snapshot
 NOT_OVER = IN_THE_QUEUE | {QueueState.UNKNOWN}
 STEADY = frozenset({"scf"})  # kinds that print steadily: pw.x writes a line every SCF step
 LAST_OWN_EXIT = 123  # exit codes above are a shell's word for a signal, or timeout's: the scheduler may know why
-AGE_S = 360.0  # a job that has waited so much longer than another goes before it, if that is one priority higher
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Stuck:
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """For the user."""
         return f"it can never run, says the scheduler: {self.reason}; cancel it, or change what it asks for"
 
 
@@ -204,11 +203,3 @@ def to_submit(
         free_cores = None if free_cores is None else free_cores - cores
         chosen.append(entry)
     return chosen
-
-
-def urgency(entry: JobEntry) -> tuple[float, str]:
-    """What pending jobs are sorted by. Priority grows with the time waited, alike for all: the order never changes by itself.
-
-    A job that was made `AGE_S` seconds before another goes before it where that is up to one priority higher: nobody starves.
-    """
-    return entry.since / AGE_S - entry.priority, entry.id

@@ -6,7 +6,7 @@ from mlipbatch.config import load_config
 from mlipbatch.engine import copied
 from mlipbatch.engine.act import Hands
 from mlipbatch.engine.campaign import apply_request
-from mlipbatch.schedulers import cores_here, local_scheduler
+from mlipbatch.engine.place import Places
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.lease import Fenced, Locked, project_lock
@@ -18,7 +18,8 @@ def obey(project: Project, action: str, jobs: list[str]) -> bool:
     try:
         with project_lock(project) as lease:
             copied.settle(project, lease)
-            hands = Hands(project, load_config(project.config), local_scheduler(cores_here()), cores_here(), lease)
+            place = Places()(project)
+            hands = Hands(project, load_config(project.config), place.scheduler, place.largest, lease)
             for job in jobs:
                 apply_request(hands, jobfolder.entry(project.jobs / job), action)
     except (Locked, Fenced):

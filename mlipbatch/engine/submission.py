@@ -141,6 +141,7 @@ def _script(hands: Hands, job: Job, number: int, token: str, plan: AttemptPlan) 
         folder=folder,
         inbox=hands.project.inbox,
         plan=plan,
+        site=hands.scheduler.site,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlipbatch.config import load_config, load_expanded, render_config_yaml
 from mlipbatch.config.model import Config
+from mlipbatch.engine.place import check
 from mlipbatch.stages import loop
 from mlipbatch.store import jobfolder
 from mlipbatch.store.lease import Locked, project_lock
@@ -27,6 +28,7 @@ class Prepared:
 def read_input(source: Path, into: Path | None) -> Prepared:
     """Read and check an input file. Raises InputError."""
     config, reasons = load_expanded(source)
+    check(config)
     folder = into or Path(config.project_name)
     return Prepared(config, folder, source.read_bytes(), render_config_yaml(config, reasons))
 

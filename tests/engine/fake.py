@@ -18,6 +18,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from mlipbatch.config.site import LOCAL
 from mlipbatch.core.job import Resources
 from mlipbatch.core.state import IN_THE_QUEUE, QueueState
 from mlipbatch.schedulers.base import (
@@ -40,6 +41,7 @@ class FakeScheduler:
 
     name = "fake"
     template = "local.sh.j2"
+    site = LOCAL
 
     def __init__(
         self,
