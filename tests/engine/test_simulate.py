@@ -98,7 +98,8 @@ def test_a_program_that_hangs_is_ended_at_its_wall_time_and_tried_again(project:
     ended = virtual.finish()
     assert ended["DONE"] >= 19  # three hangs in a row are given up
     assert any("its wall time was up" in line for line in virtual.history())
-    assert all(run.end_s - run.begin_s <= 3600 + 1 for run in virtual.simulation.programs.runs)
+    longest = max(run.end_s - run.begin_s for run in virtual.simulation.programs.runs)
+    assert longest <= 4 * 3600 + 1  # each further try gets twice the time
 
 
 def test_everything_at_once_and_the_daemon_killed_every_hour(project: Project) -> None:
