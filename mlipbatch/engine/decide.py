@@ -126,19 +126,16 @@ def _in_queue(entry: JobEntry, seen: Evidence, queued: QueueEntry, counted: Coun
 
 
 def gone(seen: Evidence, snapshot: Snapshot) -> bool:
-    """Does this complete answer have the job no more, or as one that is over, and its name under no other id either?"""
+    """Does this complete answer have the job no more, or as one that is over?"""
     queued = snapshot.jobs.get(seen.scheduler_id)
-    over = queued is not None and queued.state not in NOT_OVER
-    if seen.batch and queued is not None:  # the batch's name stays as long as others of it run
-        return over
-    return (queued is None or over) and not _lives_elsewhere(seen, snapshot)
+    return queued is None or queued.state not in NOT_OVER
 
 
 def _lives_elsewhere(seen: Evidence, snapshot: Snapshot) -> bool:
     """Is its name in the queue under another id than the one we know? It was sent twice, or its id was damaged."""
     found = snapshot.tokens.get(seen.queue_token, seen.scheduler_id)
-    if seen.batch or found == seen.scheduler_id:
-        return bool(seen.batch and not seen.scheduler_id and found)
+    if seen.batch or found == seen.scheduler_id:  # the name of a batch stays as long as any task of it
+        return False
     return found not in snapshot.jobs or snapshot.jobs[found].state in NOT_OVER
 
 
