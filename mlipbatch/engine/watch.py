@@ -139,7 +139,8 @@ class Watch:
             if job is None:
                 self._round = iter(list(self.jobs))
                 break
-            chosen.append(job)
+            if job in self.jobs:  # it may have left the queue since the round began
+                chosen.append(job)
         self._pace.done(number, time.monotonic() - begun + number * 1e-4)
         return chosen
 
