@@ -27,6 +27,7 @@ class Queue:
         self.sending = Backoff(clock, patience.backoff_s, patience.longest_s, f"send {seed}")
         self.unwell = ""  # since when the scheduler does not answer, and what it says; empty while it does
         self.stuck: dict[str, str] = {}  # job -> why it can never run, as the scheduler says
+        self._told: dict[str, str] = {}  # of those its history tells
         self._asked = -float("inf")
         self._gone: dict[
             str, tuple[int, float, Snapshot | None]
@@ -63,13 +64,20 @@ class Queue:
             step = self._look_up(entry, seen, snapshot, counted)
         if isinstance(step, decide.Ended):  # one that was started again since has a claim more, and is not over
             return replace(step, claims=min(before, seen.claims))
-        if isinstance(step, decide.Stuck):
-            told = self.stuck.get(entry.id) == step.reason
-            self.stuck[entry.id] = step.reason
-            return decide.Wait(step.reason) if told else step
-        if snapshot is not None:
-            self.stuck.pop(entry.id, None)
-        return step
+        return self._once(entry.id, step) if snapshot is not None else step
+
+    def _once(self, job: str, step: decide.Step) -> decide.Step:
+        """That it can never run is told once (`told`), until it is no longer so."""
+        if not isinstance(step, decide.Stuck):
+            self.stuck.pop(job, None)
+            self._told.pop(job, None)
+            return step
+        self.stuck[job] = step.reason
+        return decide.Wait(step.sentence) if self._told.get(job) == step.reason else step
+
+    def told(self, job: str, step: decide.Stuck) -> None:
+        """Its user was told."""
+        self._told[job] = step.reason
 
     def still_there(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot) -> bool:
         """Is the last attempt of a job that was put back, by hand or by a cut, still in the queue? Then it is cancelled first."""
@@ -84,9 +92,13 @@ class Queue:
             return False
         return not self._counted(entry, seen, snapshot, Path()).lost(self.patience)
 
+    def counting(self, job: str) -> bool:
+        """Is something of it counted from answer to answer, so that the next one may be the last that was wanted?"""
+        return job in self._gone or job in self._answers
+
     def forget(self, job: str) -> None:
         """A job changed: what was counted of it belongs to the past."""
-        for memory in (self._gone, self._sizes, self._answers, self._claims, self.stuck):
+        for memory in (self._gone, self._sizes, self._answers, self._claims, self.stuck, self._told):
             memory.pop(job, None)
 
     def _counted(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot, attempt: Path) -> decide.Counted:
