@@ -61,7 +61,13 @@ class Scene:
     def environment(self) -> dict[str, str]:
         """For the daemon, and so for its jobs."""
         search = f"{self.root / 'bin'}:{os.environ['PATH']}"
-        return {"PATH": search, "LEDGER": str(self.ledger), "MLIPBATCH_LOCAL_POOL": str(self.root)}
+        cache = str(self.root.parent / "cache")
+        return {
+            "PATH": search,
+            "LEDGER": str(self.ledger),
+            "MLIPBATCH_LOCAL_POOL": str(self.root),
+            "MLIPBATCH_CACHE": cache,
+        }
 
     def runs(self) -> Counter[str]:
         """How often each attempt ran: ``JOB/attempt-N``."""
@@ -169,9 +175,12 @@ def _add(project: Project, *specs: JobSpec) -> None:
 
 def _serve(project: Project, scheduler: LocalScheduler, until: Callable[[], bool]) -> None:
     campaign = Campaign(project, scheduler, 2, NOTHING_MORE)
-    while not until():
-        campaign.tick()
-        time.sleep(0.02)
+    try:
+        while not until():
+            campaign.tick()
+            time.sleep(0.02)
+    finally:
+        campaign.index.close()
 
 
 def _exits(project: Project, name: str) -> list[Path]:

@@ -66,8 +66,8 @@ def deny(template: Scene, folder: Path, point: Point, error: str) -> Outcome:
     try:
         code = straced.serve(scene, f"{point.syscall}:error={error}:when={point.when}", until=scene.ended)
     except TimeoutError:
-        return Outcome(f"{point} {error}", point.path, [f"the daemon did not go on by itself: {scene.states()}"])
-    hit = next((line for line in _log(scene) if "(INJECTED)" in line), "")
+        return Outcome(f"{point} {error}", "", [f"the daemon did not go on by itself: {scene.states()}"])
+    hit = next((straced.bare(line) for line in _log(scene) if "(INJECTED)" in line), "")
     wrong = checks.at_the_end(scene, labels) + ([f"the daemon ended with exit code {code}"] if code else [])
     paused = [line for line in scene.project.log.read_text().splitlines() if "paused" in line]
     return Outcome(f"{point} {error}", hit, wrong, paused[-1] if paused else "")
