@@ -35,6 +35,7 @@ from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.project import Project, create_project
 from tests.engine.conftest import INPUT
 
+LONG = os.environ.get("MLIPBATCH_FAULTS") == "all"  # `make faults`: all there is, not a sample
 RECORDED = Path(__file__).parents[1] / "data/qe_7.2"
 THERE, TO_COME, HELD = ("one", "two"), ("three", "four"), ("kept", "candidates")
 RUNS = {"one": 1, "two": 1, "three": 1, "four": 1, "early": 1, "late": 1, "odd": 2, "bad": 6, "cut": 1, "gone": 2}

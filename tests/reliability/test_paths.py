@@ -20,7 +20,7 @@ from mlipbatch.core.state import JobState
 from mlipbatch.schedulers.render import render
 from mlipbatch.stages.work import _line
 from tests.engine.conftest import Session, bash
-from tests.reliability.scene import make_project
+from tests.reliability.scene import LONG, make_project
 
 CANARY = "/tmp/mlipbatch-canary"  # noqa: S108
 ATTACKS = [
@@ -30,7 +30,7 @@ ATTACKS = [
 ]  # fmt: skip
 HOSTILE = st.lists(st.sampled_from(ATTACKS) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5), max_size=4).map("".join)
 NAMES = HOSTILE.map(lambda text: text.replace("/", "_").replace("\0", "")[:60]).filter(lambda text: text not in {"", ".", ".."})
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=1000 if LONG else 25, deadline=None)
 
 
 def script(template: str, folder: Path, inbox: Path, plan: AttemptPlan) -> Path:
