@@ -23,7 +23,7 @@ from tests.reliability.scene import Scene
 
 WRITING = (
     "openat,creat,write,pwrite64,writev,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,"
-    "rmdir,ftruncate,truncate,fsync,fdatasync,utimensat,chmod,fchmod,fchmodat,vfork,clone,clone3,execve"
+    "rmdir,ftruncate,truncate,fsync,fdatasync,utimensat,chmod,fchmod,fchmodat,vfork,clone,clone3"
 ).split(",")
 AVAILABLE = shutil.which("strace") is not None
 CALL = re.compile(r"^(?:(?P<thread>\d+) +)?(?P<name>\w+)\((?P<rest>.*)")
@@ -148,7 +148,7 @@ def _points(log: Path, root: str) -> Iterator[Point]:
         name, rest, own = call["name"], call["rest"], (call["thread"] or "", call["name"])
         counted[own] += 1
         reads = name == "openat" and OPENED_TO_READ.search(rest)
-        starts = name in {"vfork", "clone", "clone3", "execve"}
+        starts = name in {"vfork", "clone", "clone3"}
         if starts or (root in rest and not reads):
             yield Point(name, counted[own])
 
