@@ -94,10 +94,10 @@ def _sent(attempt: Path, there: set[str]) -> Evidence:
         NOTHING,
         token=str(intent.get("token", "")),
         scheduler_id=_read(attempt, "job_id", there),
-        walltime_s=float(intent.get("walltime_s", 0)),
+        walltime_s=float(_whole(intent.get("walltime_s")) or 0),
         batch=str(intent.get("batch", "")),
-        task=int(intent["task"]) if "task" in intent else None,
-        generation=int(intent.get("generation", 0)),
+        task=_whole(intent.get("task")),
+        generation=_whole(intent.get("generation")) or 0,
     )
 
 
@@ -137,6 +137,11 @@ def _known(last: claim.Claim | None, token: str) -> str:
     """The scheduler id that a script of this token claimed the attempt under, where the scheduler tells its jobs their ids."""
     ours = last is not None and last.token == token and last.scheduler_id != claim.NO_ID
     return last.scheduler_id if last and ours else ""
+
+
+def _whole(value: object) -> int | None:
+    """A number of submit.yaml; None where somebody made something else of it."""
+    return value if isinstance(value, int) else None
 
 
 def _number(text: str) -> int | None:

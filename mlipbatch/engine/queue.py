@@ -27,6 +27,7 @@ class Queue:
         self.sending = Backoff(clock, patience.backoff_s, patience.longest_s, f"send {seed}")
         self.unwell = ""  # since when the scheduler does not answer, and what it says; empty while it does
         self.stuck: dict[str, str] = {}  # job -> why it can never run, as the scheduler says
+        self._late: set[str] = set()  # tokens of attempts that were revoked because they were not in the queue
         self._told: dict[str, str] = {}  # of those its history tells
         self._asked = -float("inf")
         self._gone: dict[
@@ -52,6 +53,7 @@ class Queue:
             return None
         self.asking.succeeded()
         self.unwell = ""
+        self._cancel_late(snapshot)
         return snapshot
 
     def next_step(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, attempt: Path) -> decide.Step:
@@ -62,6 +64,8 @@ class Queue:
         step = decide.next_step(entry, seen, snapshot, counted, self.patience)
         if isinstance(step, decide.LookUp) and snapshot is not None:
             step = self._look_up(entry, seen, snapshot, counted)
+        if isinstance(step, decide.Unsent) and not seen.batch:
+            self._late.add(seen.token)
         if isinstance(step, decide.Ended):  # one that was started again since has a claim more, and is not over
             return replace(step, claims=min(before, seen.claims))
         return self._once(entry.id, step) if snapshot is not None else step
@@ -91,6 +95,12 @@ class Queue:
         if not seen.began or seen.exit_code is not None or seen.revoked:
             return False
         return not self._counted(entry, seen, snapshot, Path()).lost(self.patience)
+
+    def _cancel_late(self, snapshot: Snapshot) -> None:
+        """What was given up as never arrived, and is in the queue after all, would run nothing: it need not wait its turn."""
+        for token in self._late & snapshot.tokens.keys():
+            with suppress(NoInformation):
+                self.scheduler.cancel(snapshot.tokens[token], token)
 
     def counting(self, job: str) -> bool:
         """Is something of it counted from answer to answer, so that the next one may be the last that was wanted?"""
