@@ -1,4 +1,4 @@
-"""The site files that come with mlipbatch: each is valid, says where its facts come from, and gives a script that bash can read."""
+"""The site files that come with mlipbatch: each is valid, says where its facts come from, and gives scripts without a fault."""
 
 from __future__ import annotations
 
