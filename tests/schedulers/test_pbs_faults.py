@@ -12,6 +12,7 @@ from mlipbatch.core.job import Resources
 from mlipbatch.core.state import IN_THE_QUEUE, QueueState
 from mlipbatch.schedulers import command
 from mlipbatch.schedulers.base import NoInformation, NotSubmitted, Refused, UnknownOutcome
+from mlipbatch.schedulers.detect import detect
 from mlipbatch.schedulers.pbs import PbsScheduler
 from mlipbatch.schedulers.pbs_parse import jobs_in_json, jobs_in_text
 
@@ -145,6 +146,18 @@ def test_a_job_that_fits_no_machine_is_stuck(pbs: FakePbs) -> None:
         if entry.state is QueueState.STUCK:
             break
     assert entry.reason.startswith("Can Never Run")
+
+
+@pytest.mark.parametrize(
+    ("said", "site"),
+    [("pbs_version = 23.06.06", "generic PBS"), ("Version: 6.1.2", "generic PBS"), ("SGE 8.1.9", "this machine")],
+)
+def test_which_scheduler_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, site: str) -> None:
+    (tmp_path / "qstat").write_text(f'#!/bin/sh\necho "{said}"\n')
+    (tmp_path / "qstat").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setattr("shutil.which", lambda name: None)  # no sbatch
+    assert detect().name == site
 
 
 def test_grid_engine_is_not_taken_for_pbs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
