@@ -67,6 +67,16 @@ def test_odd_and_cut_answers_are_no_information(pbs: FakePbs) -> None:
     assert pbs.scheduler.snapshot(known).jobs.keys() == known.keys()
 
 
+def test_a_look_is_two_commands_and_asks_for_nobody_elses_jobs(pbs: FakePbs) -> None:
+    known = {submit(pbs, "mb-calls0001", tasks=3): Path(), submit(pbs, "mb-calls0002"): Path()}
+    pbs.scheduler.snapshot(known)
+    before = (pbs.folder / "calls").read_text()
+    pbs.scheduler.snapshot(known)
+    calls = (pbs.folder / "calls").read_text().removeprefix(before).splitlines()
+    assert [line.split()[0] for line in calls] == ["qselect", "qstat"]
+    assert calls[1] == f"qstat -x -t -f -F json -E {' '.join(known)}"
+
+
 def test_unescaped_environments_hide_no_job(pbs: FakePbs) -> None:
     known = {submit(pbs, f"mb-quote000{n}"): Path() for n in range(3)}
     pbs.fault("unescaped")

@@ -217,4 +217,7 @@ def stop(_argv: list[str]) -> None:
 
 if __name__ == "__main__":
     commands = {"qsub": qsub, "qstat": qstat, "qselect": qselect, "qdel": qdel, "qrerun": qrerun, "stop": stop}
+    if ROOT.is_dir():
+        with (ROOT / "calls").open("a") as log:
+            log.write(" ".join(sys.argv[1:]) + "\n")
     commands[sys.argv[1]](sys.argv[2:])
