@@ -73,8 +73,15 @@ class TestFake:
 class TestReal:
     """OpenPBS itself, stopped in the middle."""
 
-    def test_a_campaign_over_a_restart_of_the_server(self, project: object, tmp_path: Path) -> None:
-        bench, ran = RealPbs(), tmp_path / "ran"
+    @pytest.fixture
+    def bench(self) -> Iterator[RealPbs]:
+        made = RealPbs()
+        yield made
+        made.up()
+        made.stop()
+
+    def test_a_campaign_over_a_restart_of_the_server(self, bench: RealPbs, project: object, tmp_path: Path) -> None:
+        ran = tmp_path / "ran"
         one = session(bench, project)
         one.add(*(appending(number, ran) for number in range(JOBS)))
         one.until(lambda: ran.exists() and len(ran.read_text().split()) >= 2, 60)
@@ -84,4 +91,3 @@ class TestReal:
         bench.up()
         assert set(one.finish(120).values()) == {"DONE"}
         assert sorted(ran.read_text().split(), key=int) == [str(number) for number in range(JOBS)]
-        bench.stop()
