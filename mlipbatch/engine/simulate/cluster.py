@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
+from math import inf
 
 from mlipbatch.config.site import Site
 from mlipbatch.core.state import INFRASTRUCTURE, QueueState
@@ -106,7 +107,8 @@ class Cluster:
         except Struck as struck:
             self._strike(task, struck.how)
         else:
-            self.events.after(pause, partial(self._resume, task, process))
+            if pause < inf:  # else it hangs, until somebody ends it
+                self.events.after(pause, partial(self._resume, task, process))
 
     def _time_is_up(self, task: Task, restarts: int) -> None:
         if task.running and task.restarts == restarts:
