@@ -13,6 +13,7 @@ from makespan_jobs import lengths, make_project, share
 
 from mlipbatch.config.site import Limits, Queue, Site
 from mlipbatch.engine.daemon import Daemon
+from mlipbatch.engine.place import Place
 from mlipbatch.schedulers.slurm import SlurmScheduler
 from mlipbatch.stages import loop
 from mlipbatch.stages.base import Goal
@@ -55,7 +56,8 @@ def _run(
     project = make_project(folder, jobs)
     queue = Queue(name="debug", max_walltime=86400, cores_per_node=slots)
     site = Site(name="loopback", scheduler="slurm", queues=[queue], limits=limits, interval=arguments.interval or 0.5)
-    daemon = Daemon(SlurmScheduler(site), slots, site.interval, Goal(lambda *_: (), loop.outcome))
+    place = Place(SlurmScheduler(site), slots, site.interval)
+    daemon = Daemon(lambda _project: place, Goal(lambda *_: (), loop.outcome))
     begun = time.time()  # by the clock of the file system, as the markers' times are
     daemon.serve(lambda: [project], until_finished=True)
     ended = [_ended(folder) for folder in jobfolder.walk(project.jobs)]
