@@ -114,15 +114,17 @@ class Cluster:
         if task.running and task.restarts == restarts:
             self._end(task, QueueState.TIMED_OUT)
 
+    def fail(self, task: Task) -> None:
+        """The first node of a job goes down, and with it all that runs there."""
+        node, nodes = next(iter(task.taken)), self.queues[task.queue]
+        nodes.down.add(node)
+        self.events.after(self.world.repair_s, partial(self._repaired, nodes, node))
+        for other in [t for t in self.live.values() if t.running and t.queue == task.queue and node in t.taken]:
+            self._end(other, QueueState.NODE_FAILED)
+
     def _strike(self, task: Task, how: QueueState) -> None:
-        """A node that goes down takes with it all that runs there."""
-        node = next(iter(task.taken))
-        nodes = self.queues[task.queue]
         if how is QueueState.NODE_FAILED:
-            nodes.down.add(node)
-            self.events.after(self.world.repair_s, partial(self._repaired, nodes, node))
-            for other in [t for t in self.live.values() if t.running and t.queue == task.queue and node in t.taken]:
-                self._end(other, how)
+            self.fail(task)
         else:
             self._end(task, how)
 
