@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlipbatch.engine.simulate.script import Programs
+from mlipbatch.engine.simulate.script import DUPLICATE, TERMINATED, Programs
 from mlipbatch.engine.simulate.task import Process, Task
 
 TO_ROOT = 2  # project/.mlipbatch/batches/TOKEN
+TIMED_OUT = 124  # what `timeout` says where it ended the program
 OWN_S = 0.005  # of the script itself, a member
 TOKEN = re.compile(r"^token: *(\S+)", re.MULTILINE)
 
@@ -53,7 +54,9 @@ def _slot(programs: Programs, waiting: list[Member], task: Task, ends_s: float) 
         if member.walltime_s > ends_s - programs.clock.now or not member.attempt.is_dir():
             continue
         yield OWN_S
-        yield from programs.script(member.attempt, token_of(member.attempt), task, member.walltime_s)
+        code = yield from programs.script(member.attempt, token_of(member.attempt), task, member.walltime_s)
+        if code != DUPLICATE:
+            (member.attempt / "scheduler.exit").write_text(f"{TIMED_OUT if code == TERMINATED else code}\n")
     return 0
 
 
