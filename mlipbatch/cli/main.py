@@ -17,7 +17,7 @@ from mlipbatch.config.errors import InputError
 COMMANDS = {
     "init": "init", "plan": "plan", "submit": "submit", "run": "run", "daemon": "daemon",
     "status": "status", "ls": "ls", "show": "show", "why": "why", "retry": "retry", "cancel": "cancel",
-    "doctor": "doctor", "report": "report",
+    "archive": "archive", "doctor": "doctor", "report": "report",
     "generate": "generate", "screen": "screen", "select": "select", "label": "label", "diagnose": "diagnose",
     "fit": "fit", "evaluate": "evaluate", "explore": "explore", "cut": "cut",
 }  # fmt: skip

@@ -14,7 +14,7 @@ from mlipbatch.core.state import JobState
 from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.stages.base import Attempt, Job, read_attempts
 from mlipbatch.stages.kinds import KINDS
-from mlipbatch.store import jobfolder
+from mlipbatch.store import archive, jobfolder
 from mlipbatch.store.project import Project
 
 log = logging.getLogger("mlipbatch")
@@ -84,7 +84,8 @@ def retry(hands: Hands, entry: JobEntry) -> None:
 
 
 def again(hands: Hands, entry: JobEntry, why: str) -> None:
-    """Put an ended job back for this reason."""
+    """Put an ended job back for this reason; a packed one gets its folder again first."""
+    archive.bring_back(hands.project.jobs, entry.id)
     jobfolder.move(hands.folder(entry), entry.state, JobState.PENDING, why)
 
 

@@ -113,7 +113,11 @@ class Campaign:
                 continue
             if not isinstance(step, decide.Started):
                 self.watch.forget(entry.id)
-            trouble = self._settle(entry, outcome) or trouble
+            if isinstance(outcome, jobfolder.Look):
+                self.index.moved(entry.id, outcome)
+                self._tell([entry.id])
+            else:
+                trouble = self._settle(entry, outcome) or trouble
         if trouble is not None:
             raise trouble
         return sum(not isinstance(step, decide.Kill) for _, _, step in decided)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mlipbatch.config import load_config
+from mlipbatch.core.job import JobEntry
 from mlipbatch.engine.act import Hands
 from mlipbatch.engine.campaign import apply_request
 from mlipbatch.schedulers import cores_here, local_scheduler
-from mlipbatch.store import jobfolder
+from mlipbatch.store import catalogue
 from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.lock import Locked, project_lock
 from mlipbatch.store.project import Project
@@ -18,7 +19,7 @@ def obey(project: Project, action: str, jobs: list[str]) -> bool:
         with project_lock(project):
             hands = Hands(project, load_config(project.config), local_scheduler(cores_here()), cores_here())
             for job in jobs:
-                apply_request(hands, jobfolder.entry(project.jobs / job), action)
+                apply_request(hands, JobEntry(job, catalogue.look(project.jobs, job).state), action)
     except Locked:
         drop_request(project, action, jobs)
         return True

@@ -17,7 +17,7 @@ MOVED: dict[type[decide.Step], tuple[JobState, str]] = {  # steps that are a tra
     decide.Started: (JobState.RUNNING, "started as {seen.scheduler_id}"),
     decide.Unsent: (JobState.PENDING, "its submission was interrupted before the queue had it"),
 }
-Done = Verdict | None | BaseException
+Done = Verdict | jobfolder.Look | None | BaseException
 
 
 def carry_out(hands: Hands, decided: Sequence[Decided]) -> list[tuple[Decided, Done]]:
@@ -31,7 +31,7 @@ def carry_out(hands: Hands, decided: Sequence[Decided]) -> list[tuple[Decided, D
     return list(zip([*moved, *ended, *rest], outcomes, strict=True))
 
 
-def _moving(hands: Hands, decided: Decided) -> Steps[None]:
+def _moving(hands: Hands, decided: Decided) -> Steps[jobfolder.Look]:
     entry, seen, step = decided
     state, why = MOVED[type(step)]
     return jobfolder.moving(hands.folder(entry), entry.state, state, why.format(seen=seen))

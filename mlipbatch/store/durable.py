@@ -114,6 +114,13 @@ def sync_folder(folder: Path) -> None:
     durably(syncing(folder))
 
 
+def sync_tree(folder: Path) -> None:
+    """Make a folder, and all that is in it, durable."""
+    for path in (*folder.rglob("*"), folder):
+        if not path.is_symlink():
+            sync_folder(path)
+
+
 def placing(path: Path | str, data: bytes) -> Steps[None]:
     """Replace `path` by `data`: temporary file beside it, fsync, rename. The new name lasts once its folder is synced.
 

@@ -132,17 +132,20 @@ def move(folder: Path, before: JobState, after: JobState, why: str, record: str 
     durably(moving(folder, before, after, why, record))
 
 
-def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[None]:
-    """`move`, in steps: its text is durable before the state file gets its new name."""
+def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[Look]:
+    """`move`, in steps: its text is durable before the state file gets its new name. Returns what the folder then is."""
     if after not in TRANSITIONS[before]:
         raise ValueError(f"{folder}: {before} -> {after} is no transition")
     root = str(folder)
     yield from placing(f"{root}/{before}", f"{why}\n{record}".encode())
     os.rename(f"{root}/{before}", f"{root}/{after}")
-    for other in (STATES.keys() & os.listdir(root)) - {after.value}:
+    names = os.listdir(root)
+    others = (STATES.keys() & names) - {after.value}
+    for other in others:
         os.unlink(f"{root}/{other}")  # left by a hand edit: in a copy of the project its time might be the newer one
     yield from syncing(root)
     note(folder, f"{before} -> {after}  {why}")
+    return understand(folder, set(names) - others)
 
 
 def note(folder: Path, sentence: str) -> None:
