@@ -10,6 +10,7 @@ from pathlib import Path
 from mlipbatch.store import archive, listing
 
 AT_ONCE = 10_000  # rows in memory
+TIME = "INSERT INTO groups VALUES (?, ?, '') ON CONFLICT (name) DO UPDATE SET mtime_ns = excluded.mtime_ns"
 INSERT = "INSERT OR REPLACE INTO jobs (id, state, held, attempts, mtime_ns) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -65,10 +66,11 @@ def membership(rows: sqlite3.Connection, jobs: Path, group: str) -> tuple[int, l
 
 def stale(rows: sqlite3.Connection, jobs: Path) -> Iterator[str]:
     """One round through all jobs, one item each: its id where it has to be read again, else empty."""
-    for group in listing.groups(jobs):
+    known = (name for (name,) in rows.execute("SELECT name FROM groups").fetchall())
+    for group in sorted({*listing.groups(jobs), *known}):
         when, fresh, gone = membership(rows, jobs, group)
         yield from (f"{group}/{name}" for name in (*fresh, *gone))
-        rows.execute("UPDATE groups SET mtime_ns = ? WHERE name = ?", (when, group))
+        rows.execute(TIME, (group, when))
         last = ""
         while chunk := _after(rows, group, last):
             last = chunk[-1][0]
