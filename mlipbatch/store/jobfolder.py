@@ -50,7 +50,11 @@ def understand(folder: Path | str, names: Collection[str]) -> Look:
     states = STATES.keys() & names
     if not states:
         raise Unreadable(f"{folder} has no state file; make an empty file PENDING there to have it run")
-    state = states.pop() if len(states) == 1 else max(states, key=lambda name: os.stat(f"{folder}/{name}").st_mtime_ns)
+    state = (
+        states.pop()
+        if len(states) == 1
+        else max(states, key=lambda name: (os.stat(f"{folder}/{name}").st_mtime_ns, name))
+    )
     attempts = [int(name[8:]) for name in names if name.startswith(ATTEMPT) and name[8:].isdigit()]
     return Look(STATES[state], HOLD in names, max(attempts, default=0))
 
