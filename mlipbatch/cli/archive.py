@@ -24,7 +24,7 @@ def archive(
 
     Packed: two files in place of twenty and more a job. `ls`, `show`, `why`, `report` and `retry` work on.
     """
-    from mlipbatch.store.lock import Locked, project_lock
+    from mlipbatch.store.lease import Locked, project_lock
 
     project, groups = _chosen(paths or [Path()])
     try:

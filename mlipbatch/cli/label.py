@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlipbatch.cli import common
-from mlipbatch.cli.daemon import CoresOption
+from mlipbatch.cli.daemon import CoresOption, SiteOption
 
 
 def label(
@@ -16,6 +16,7 @@ def label(
     config: Annotated[Path, typer.Option("--config", help="input.yaml or config.yaml: the DFT settings.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The labels (extended XYZ).")],
     cores: CoresOption = None,
+    site: SiteOption = "",
 ) -> None:
     """Label structures: REF_energy (eV), REF_forces (eV/A), REF_stress (eV/A^3). Stopped or killed, the same command goes on.
 
@@ -26,17 +27,16 @@ def label(
     from mlipbatch.config import load_config
     from mlipbatch.engine import factory
     from mlipbatch.engine.daemon import Daemon
-    from mlipbatch.schedulers import cores_here, local_scheduler
+    from mlipbatch.engine.place import Places
     from mlipbatch.store.durable import write_frames
-    from mlipbatch.store.lock import Locked
+    from mlipbatch.store.lease import Locked
 
     structures = read_structures(source)
     check_output(output, source)
     project = factory.open_factory(structures, config, output.with_name(f"{output.stem}.jobs"))
-    number = cores or cores_here()
     progress = Progress()
     try:
-        service = Daemon(local_scheduler(number), number, 0.3, factory.FACTORY)
+        service = Daemon(Places(cores, site=site), factory.FACTORY)
         service.serve(lambda: [project], until_finished=True, watch=progress)
     except Locked as error:
         common.say(str(error))

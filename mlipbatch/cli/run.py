@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mlipbatch.cli import common
-from mlipbatch.cli.daemon import CoresOption
+from mlipbatch.cli.daemon import CoresOption, IntervalOption, SiteOption
 from mlipbatch.cli.submit import IntoOption
 
 LINE_EVERY_S = 15.0  # where stderr is no terminal
@@ -20,24 +20,24 @@ def run(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="input.yaml: the material and the goal.")],
     into: IntoOption = None,
     cores: CoresOption = None,
-    interval: Annotated[
-        float, typer.Option("--interval", min=0.1, help="Seconds between passes when nothing moves.")
-    ] = 0.5,
+    interval: IntervalOption = None,
+    site: SiteOption = "",
 ) -> None:
     """Submit INPUT and serve it here until its potential is there. Stopped or killed, the same command goes on."""
     from mlipbatch.engine.daemon import Daemon
+    from mlipbatch.engine.place import Places
     from mlipbatch.engine.submit import make_project, read_input
-    from mlipbatch.schedulers import cores_here, local_scheduler
-    from mlipbatch.store.lock import Locked
+    from mlipbatch.store.lease import Locked
 
     project, new = make_project(read_input(source, into))
-    wanted = cores or cores_here()
+    places = Places(cores, interval, site)
+    words = places(project).words
     common.say(
-        f"{'made' if new else 'going on with'} {project.root} on {wanted} cores; stop it when you like, it goes on from there"
+        f"{'made' if new else 'going on with'} {project.root} on {words}; stop it when you like, it goes on from there"
     )
     progress = Progress()
     try:
-        Daemon(local_scheduler(wanted), wanted, interval).serve(lambda: [project], until_finished=True, watch=progress)
+        Daemon(places).serve(lambda: [project], until_finished=True, watch=progress)
     except Locked as error:
         common.say(str(error))
         raise typer.Exit(common.LOCKED) from None

@@ -41,7 +41,7 @@ def _projects(path: Path | None) -> list[Any]:
 
 
 def _read(project: Any) -> dict[str, Any]:
-    from mlipbatch.store.lock import is_locked
+    from mlipbatch.store.lease import is_locked
 
     try:
         seen = dict(json.loads(project.status.read_text()))

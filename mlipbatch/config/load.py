@@ -13,7 +13,12 @@ from mlipbatch.config.render import render_config_yaml
 from mlipbatch.config.wrong import WrongValue
 
 # keys that may hold a path
-PATHS = (("target_system", "crystal_structure"), ("dft", "pseudo_dir"), ("dft", "pseudopotential_table"))
+PATHS = (
+    ("target_system", "crystal_structure"),
+    ("dft", "pseudo_dir"),
+    ("dft", "pseudopotential_table"),
+    ("resources", "site"),
+)
 
 
 def load_input(path: Path | str) -> tuple[dict[str, Any], Located]:

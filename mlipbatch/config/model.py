@@ -47,6 +47,12 @@ class ResourcesConfig(Model):
     dft_code: Literal["quantum_espresso"] = quantity("", "code that makes the labels")
     parallel_cores: int = quantity("cores", "cores that the campaign may use at a time", ge=1)
     gpu_enabled: bool = quantity("", "may jobs ask for a GPU")
+    site: str = quantity(
+        "",
+        "cluster that the jobs run on: a name that site_configs has, or the path of a site file; empty: the file "
+        "site.yaml of your own settings, else what is found here",
+        default="",
+    )
 
 
 class GenerationConfig(Model):

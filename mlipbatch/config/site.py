@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mlipbatch.config.model import Model, quantity
 
+WORD = r"^[A-Za-z0-9][A-Za-z0-9._@:+-]*$"  # a name that goes into a header or a command line as it is
+OR_EMPTY = r"^([A-Za-z0-9][A-Za-z0-9._@:+-]*)?$"
+Line = Annotated[
+    str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")
+]  # one line: a break in it would begin another
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
 
 class Queue(Model):
     """A partition (SLURM) or a queue (PBS): where jobs are sent that fit its limits. The first that fits is taken."""
 
-    name: str = quantity("", "its name, as sbatch -p or qsub -q takes it; empty for the scheduler's default")
+    name: str = quantity(
+        "",
+        "its name, as sbatch -p or qsub -q takes it; empty for the scheduler's default",
+        pattern=OR_EMPTY,
+        default="",
+    )
     max_walltime: int = quantity("s", "longest wall time that it takes", ge=60)
     cores_per_node: int = quantity("cores", "cores of one of its nodes", ge=1)
     max_nodes: int = quantity("nodes", "nodes that one job may have", ge=1, default=1)
@@ -21,7 +34,7 @@ class Queue(Model):
     whole_nodes: bool = quantity(
         "", "a job gets, and pays for, whole nodes: small jobs are bundled to fill one", default=False
     )
-    header: list[str] = quantity(
+    header: list[Line] = quantity(
         "", "further lines of a job script's header for this queue, verbatim", default_factory=list
     )
 
@@ -42,23 +55,56 @@ class Limits(Model):
 class Site(Model):
     """One site."""
 
-    name: str = quantity("", "what people call it")
-    source: str = quantity("", "where these facts come from", default="")
+    name: Line = quantity("", "what people call it", min_length=1)
+    source: Line = quantity("", "where these facts come from", default="")
     scheduler: Literal["local", "slurm", "pbs"] = quantity("", "which scheduler it runs")
     queues: list[Queue] = Field(default_factory=list, description="partitions or queues, in order of preference")
     gpu_queues: list[Queue] = Field(default_factory=list, description="the same for jobs that want a GPU")
-    account: str = quantity("", "project that pays, as sbatch -A or qsub -A (-W group_list) takes it", default="")
-    qos: str = quantity("", "quality of service, as sbatch -q takes it", default="")
-    header: list[str] = quantity("", "further lines of every job script's header, verbatim", default_factory=list)
-    modules: list[str] = quantity("", "modules that every job loads", default_factory=list)
-    before: list[str] = quantity("", "further bash lines that every job runs first", default_factory=list)
-    environment: dict[str, str] = quantity("", "environment variables of every job", default_factory=dict)
-    launcher: str = quantity("", "how an MPI program is started, with {cores}; empty: mpirun -np {cores}", default="")
-    programs: dict[str, str] = quantity(
+    account: str = quantity(
+        "", "project that pays, as sbatch -A or qsub -A (-W group_list) takes it", pattern=OR_EMPTY, default=""
+    )
+    qos: str = quantity("", "quality of service, as sbatch -q takes it", pattern=OR_EMPTY, default="")
+    header: list[Line] = quantity("", "further lines of every job script's header, verbatim", default_factory=list)
+    modules: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/@:+=-]*$")]] = quantity(
+        "", "modules that every job loads", default_factory=list
+    )
+    before: list[Line] = quantity("", "further bash lines that every job runs first", default_factory=list)
+    environment: dict[Variable, Line] = quantity("", "environment variables of every job", default_factory=dict)
+    launcher: Line = quantity(
+        "", "how an MPI program is started, with {cores}; empty: mpirun -n {cores} for more than one core", default=""
+    )
+    programs: dict[Annotated[str, Field(pattern=WORD)], Line] = quantity(
         "", "command line of a program on this site (pw.x, pacemaker)", default_factory=dict
     )
     scratch: str = quantity(
-        "", "folder for scratch of running jobs, shell variables allowed; empty: the attempt folder", default=""
+        "",
+        "folder for scratch of running jobs, shell variables allowed; empty: the attempt folder",
+        pattern=r"^[A-Za-z0-9_./${}:-]*$",
+        default="",
     )
     limits: Limits = Field(default_factory=Limits, description="how many jobs a user may have")
     interval: float = quantity("s", "between two looks at the queue when nothing moves", ge=0.1, default=15.0)
+
+    @property
+    def largest(self) -> int | None:
+        """Most cores that one job may have; None where no queue says."""
+        return max((queue.cores_per_node * queue.max_nodes for queue in self.queues), default=None)
+
+
+LOCAL = Site(name="this machine", scheduler="local", interval=0.3)
+"""The machine that the daemon runs on, with nothing particular about it."""
+
+DIRECTIVES = {"slurm": "#SBATCH", "pbs": "#PBS", "local": "#"}  # what a header line of each begins with
+
+
+def wrong_header(site: Site) -> tuple[tuple[str | int, ...], str] | None:
+    """The first header line that the site's scheduler would not read as one, and the sentence; None where all are right."""
+    word = DIRECTIVES[site.scheduler]
+    places: list[tuple[tuple[str | int, ...], list[str]]] = [(("header",), site.header)]
+    for name, queues in (("queues", site.queues), ("gpu_queues", site.gpu_queues)):
+        places += [((name, number, "header"), queue.header) for number, queue in enumerate(queues)]
+    for path, lines in places:
+        for number, line in enumerate(lines):
+            if not re.match(rf"{word}\b", line) and word != "#":
+                return (*path, number), f"write a line that begins with {word}"
+    return None

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlipbatch.core.state import JobState, QueueState
 
+MEMORY_MB = 2000  # a core: what a job is taken to have had that asked for none; what most sites give
+AGE_S = 360.0  # a job that has waited so much longer than another goes before it, if that is one priority higher
 SAFE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._=+-]{0,120}$")
 
 
 def generation_name(generation: int) -> str:
     """``gen007``, as folders and files of that generation are called."""
     return f"gen{generation:03d}"
+
+
+@dataclass(frozen=True)
+class Most:
+    """The most that a site gives one job; None: no limit is known."""
+
+    walltime_s: int | None = None
+    memory_mb: int | None = None
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,19 @@ class Resources:
     memory_mb: int | None = None  # of all cores together; None: whatever the site gives
     gpus: int = 0
     exclude: tuple[str, ...] = ()  # nodes that this job has died on
+
+    def grown(self, most: Most, *, walltime: float = 1.0, memory: float = 1.0) -> Resources:
+        """So many times the wall time and the memory, as far as the site has them.
+
+        Where no memory was asked for, MEMORY_MB a core is taken.
+        """
+        walltime_s = round(self.walltime_s * walltime)
+        memory_mb = self.memory_mb if memory == 1 else round((self.memory_mb or MEMORY_MB * self.cores) * memory)
+        return replace(
+            self,
+            walltime_s=walltime_s if most.walltime_s is None else min(walltime_s, most.walltime_s),
+            memory_mb=memory_mb if None in (memory_mb, most.memory_mb) else min(memory_mb or 0, most.memory_mb or 0),
+        )
 
 
 @dataclass(frozen=True)
@@ -69,6 +92,7 @@ class JobEntry:
     priority: int = 0
     cores: int = 1
     walltime_s: int = 3600
+    since: float = 0.0  # when it was made, s, by the file server's clock: only compared with that of other jobs
 
     @property
     def generation(self) -> str:
@@ -84,6 +108,14 @@ class JobEntry:
     def name(self) -> str:
         """Last part of the id."""
         return self.id.split("/")[2]
+
+
+def urgency(entry: JobEntry) -> tuple[float, str]:
+    """What pending jobs are sorted by. Priority grows with the time waited, alike for all: the order never changes by itself.
+
+    A job that was made `AGE_S` seconds before another goes before it where that is up to one priority higher: nobody starves.
+    """
+    return entry.since / AGE_S - entry.priority, entry.id
 
 
 @dataclass(frozen=True)

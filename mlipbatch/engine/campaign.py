@@ -16,6 +16,10 @@ from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
 from mlipbatch.engine import act, decide, observe, submission, transitions
 from mlipbatch.engine.index import Index
 from mlipbatch.engine.pace import Pace
+from mlipbatch.engine.patience import Clock, Patience
+from mlipbatch.engine.patience import patience as patience_of
+from mlipbatch.engine.queue import Queue
+from mlipbatch.engine.steering import Steering
 from mlipbatch.engine.watch import Decided, Watch
 from mlipbatch.schedulers.base import Scheduler, Snapshot
 from mlipbatch.stages import dataset, loop
@@ -23,6 +27,7 @@ from mlipbatch.stages.base import Goal
 from mlipbatch.store import inbox, jobfolder
 from mlipbatch.store.cache import cache_file
 from mlipbatch.store.durable import in_step, together
+from mlipbatch.store.lease import Lease, Unfenced
 from mlipbatch.store.project import Project
 
 AUDIT_S = 30.0  # every job folder is looked at again this often, as far as `pace.SHARE` lets it: people edit by hand
@@ -30,17 +35,29 @@ CREATED_AT_ONCE = 256
 
 
 class Campaign:
-    """A project being moved; the caller holds its lock."""
+    """A project being moved; the caller holds its lease."""
 
-    def __init__(self, project: Project, scheduler: Scheduler, largest: int, goal: Goal = loop.LOOP) -> None:
+    def __init__(
+        self,
+        project: Project,
+        scheduler: Scheduler,
+        largest: int,
+        goal: Goal = loop.LOOP,
+        lease: Lease | None = None,
+        clock: Clock = time.monotonic,
+        patience: Patience | None = None,
+    ) -> None:
         self.project = project
         self.goal = goal
         self.log = project_log(project)
-        self.hands = act.Hands(project, load_config(project.config), scheduler, largest)
+        self.hands = act.Hands(project, load_config(project.config), scheduler, largest, lease or Unfenced())
+        self.queue = Queue(scheduler, clock, patience or patience_of(scheduler.name), project.id)
+        self.steering = Steering(self.hands, self.log)
         self.index = Index(project.jobs, cache_file(project))
         self.index.load()
-        self.watch = Watch(self.index)
+        self.watch = Watch(self.index, self.queue)
         self.paused = ""  # why nothing moves at present
+        self._held_back = ""  # why nothing is submitted
         self._audit = Pace(AUDIT_S)
         self._untold: set[str] | None = None  # jobs that the stages have to hear of; None: of all
         self._settled = False  # stages were asked, and wanted nothing more
@@ -62,7 +79,7 @@ class Campaign:
             return self._pause(str(error))
         except Exception as error:  # noqa: BLE001  one odd project must never stop the daemon
             return self._pause(f"{type(error).__name__}: {error}", error)
-        self.paused = ""
+        self.paused = self._held_back or self.steering.trouble
         return changed
 
     def _pause(self, reason: str, trace: Exception | None = None) -> int:
@@ -74,10 +91,15 @@ class Campaign:
         return 0
 
     def _pass(self) -> int:
+        self.hands.lease.check()
+        self.hands = self.steering.follow(self.hands)
         changed = self._look_for_edits()
         requests, markers = inbox.read_inbox(self.project)
         changed += sum(self._obey(request) for request in requests)
-        snapshot, decided = self.watch.look(self.hands.scheduler, markers)
+        unwell = self.queue.unwell
+        snapshot, decided = self.watch.look(markers)
+        if bool(self.queue.unwell) != bool(unwell):
+            self.log.warning("%s", self.queue.unwell or "the scheduler answers again")
         changed += self._carry_out(decided)
         inbox.clear(self.project, markers)
         if self._untold is None or self._untold or not self._settled:
@@ -107,20 +129,23 @@ class Campaign:
 
     def _carry_out(self, decided: list[Decided]) -> int:
         trouble: BaseException | None = None
+        changed = 0
         for (entry, _, step), outcome in transitions.carry_out(self.hands, decided):
-            if isinstance(step, decide.Kill):
-                self.log.warning("%s: past its wall time, killed", entry.id)
-                continue
-            if not isinstance(step, decide.Started):
-                self.watch.forget(entry.id)
             if isinstance(outcome, jobfolder.Look):
                 self.index.moved(entry.id, outcome)
                 self._tell([entry.id])
             else:
                 trouble = self._settle(entry, outcome) or trouble
+            if isinstance(step, decide.Kill | decide.Stuck):
+                self.log.warning("%s: %s", entry.id, step.sentence)
+                continue
+            changed += 1
+            self.queue.forget(entry.id)
+            if not isinstance(step, decide.Started):
+                self.watch.forget(entry.id)
         if trouble is not None:
             raise trouble
-        return sum(not isinstance(step, decide.Kill) for _, _, step in decided)
+        return changed
 
     def _settle(self, entry: JobEntry, outcome: Verdict | bool | BaseException | None) -> BaseException | None:
         """Let the index follow. A job that breaks its own kind fails with the reason; returns what is no fault of a job's."""
@@ -178,22 +203,27 @@ class Campaign:
         return made
 
     def _submit(self, snapshot: Snapshot | None) -> int:
-        if snapshot is None or not self.index.number(JobState.PENDING):
+        self._held_back = self.steering.held_back(self.hands)
+        waiting = self.index.number(JobState.PENDING)
+        if snapshot is None or not waiting or self._held_back or not self.queue.sending.ready:
             return 0
         taken = sum(min(entry.cores, self.hands.largest) for entry in self.index.queue.values())
         room, ours = self.hands.scheduler.room(snapshot), self.hands.config.resources.parallel_cores - taken
         free = ours if room.cores is None else min(room.cores, ours)
         sent = 0
-        for entry in decide.to_submit(self.index.pending(max(free, 0) + 1), free, self.hands.largest):
+        for entry in decide.to_submit(self.index.pending(max(free, 0) + 1), free, self.hands.largest, room.jobs):
             if not self._may_go(entry, snapshot):
                 continue
             outcome = together([partial(submission.submit, self.hands, entry)])[0]
             self.watch.forget(entry.id)
+            self.queue.forget(entry.id)
             trouble = self._settle(entry, outcome)
             if trouble is not None:
                 raise trouble
             if outcome is False:
+                self.queue.sending.failed()
                 break
+            self.queue.sending.succeeded()
             sent += 1
         return sent
 
@@ -203,11 +233,10 @@ class Campaign:
             self._tell([entry.id])
             return False
         number = self.index.attempts(entry.id)
-        token = observe.evidence(jobfolder.attempt_folder(self.hands.folder(entry), number)).token if number else ""
-        if token not in snapshot.tokens:
+        if not number:
             return True
-        self.hands.scheduler.cancel(snapshot.tokens[token])
-        return False
+        seen = observe.evidence(jobfolder.attempt_folder(self.hands.folder(entry), number))
+        return not self.queue.still_there(entry, seen, snapshot)
 
 
 def project_log(project: Project) -> logging.Logger:
@@ -227,15 +256,15 @@ def apply_request(hands: act.Hands, entry: JobEntry, action: str) -> bool:
         act.retry(hands, entry)
         return True
     if action == "cancel" and entry.state not in ENDED:
-        act.cancel(hands, entry, _queued_as(hands, entry))
+        act.cancel(hands, entry, *_queued_as(hands, entry))
         return True
     return False
 
 
-def _queued_as(hands: act.Hands, entry: JobEntry) -> str:
-    """The scheduler's id of a job's last attempt; by its token where the disk does not say that it is in the queue."""
+def _queued_as(hands: act.Hands, entry: JobEntry) -> tuple[str, str]:
+    """Scheduler id and token of a job's last attempt; by the token where the disk does not say that it is in the queue."""
     seen = observe.evidence(observe.last_attempt(hands.project.jobs, entry))
     if entry.state in IN_QUEUE and seen.scheduler_id:
-        return seen.scheduler_id
-    snapshot = observe.ask_queue(hands.scheduler, {}, {})
-    return snapshot.tokens.get(seen.token, "") if snapshot else ""
+        return seen.scheduler_id, seen.queue_token
+    snapshot = Queue(hands.scheduler, time.monotonic, patience_of("local")).ask({})
+    return snapshot.tokens.get(seen.queue_token, "") if snapshot else "", seen.queue_token

@@ -1,4 +1,4 @@
-"""The daemon: a clock, a lock and a heartbeat around `Campaign.tick`. Any kill is a normal stop."""
+"""The daemon: a clock, a lease and a heartbeat around `Campaign.tick`. Any kill is a normal stop."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from contextlib import ExitStack
 from types import FrameType
 
 from mlipbatch.config.errors import InputError
-from mlipbatch.engine import snapshot
+from mlipbatch.engine import copied, snapshot
 from mlipbatch.engine.campaign import Campaign
+from mlipbatch.engine.patience import patience
+from mlipbatch.engine.place import Placing
 from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.stages import loop
 from mlipbatch.stages.base import Goal
 from mlipbatch.stages.forecast import Forecast
-from mlipbatch.store.lock import Locked, project_lock
+from mlipbatch.store import control
+from mlipbatch.store.lease import BEAT_S, Fenced, Lease, Locked, Watch, project_lock
 from mlipbatch.store.project import Project
 
 log = logging.getLogger("mlipbatch")
 
+IDLE_S = 2.0  # between passes while there is nothing to serve
 HEARTBEAT_S = 30.0  # status.json is written at least this often
 Watcher = Callable[[dict[str, object]], None]
 
@@ -28,17 +32,28 @@ Watcher = Callable[[dict[str, object]], None]
 class Served:
     """A campaign with what its heartbeat needs."""
 
-    def __init__(self, project: Project, scheduler: Scheduler, cores: int, goal: Goal) -> None:
-        self.campaign = Campaign(project, scheduler, cores, goal)
+    def __init__(
+        self,
+        project: Project,
+        scheduler: Scheduler,
+        cores: int,
+        goal: Goal,
+        lease: Lease | None = None,
+        interval_s: float = 0.0,
+    ) -> None:
+        wait = patience(scheduler.name, interval_s)
+        self.campaign = Campaign(project, scheduler, cores, goal, lease, patience=wait)
+        self.lease = self.campaign.hands.lease
         self.cores = min(cores, self.campaign.hands.config.resources.parallel_cores)
         self.forecast = Forecast(project, self.campaign.hands.config)
         self.seen: dict[str, object] = {}
         self._written = 0.0
 
     def beat(self) -> int:
-        """One tick; status.json follows where something changed, or the heartbeat is due."""
+        """One tick; status.json follows where something changed, or the heartbeat is due. Raises Fenced."""
         changed = self.campaign.tick()
         if changed or time.monotonic() - self._written > HEARTBEAT_S:
+            self.lease.check()
             self._tell()
             self._written = time.monotonic()
         return changed
@@ -56,9 +71,13 @@ class Served:
 class Daemon:
     """Serves projects until it is told to stop, or until all are finished."""
 
-    def __init__(self, scheduler: Scheduler, cores: int, interval_s: float, goal: Goal = loop.LOOP) -> None:
-        self.scheduler, self.cores, self.interval_s, self.goal = scheduler, cores, interval_s, goal
+    def __init__(self, places: Placing, goal: Goal = loop.LOOP) -> None:
+        self.places, self.goal = places, goal
+        self.interval_s = IDLE_S
         self.served: dict[str, Served] = {}
+        self._leases: dict[str, ExitStack] = {}
+        self._watches: dict[str, Watch] = {}  # of leases that others hold: one that stands still is taken over
+        self._left: set[str] = set()  # projects that this daemon was asked to leave, or that were taken from it
         self._wrong: dict[str, str] = {}  # projects that cannot be served, with the reason
         self._stop = False
 
@@ -72,46 +91,87 @@ class Daemon:
     ) -> None:
         """Tick until stopped. `projects` is asked again every tick: what was submitted meanwhile is served too.
 
-        Raises Locked or InputError where none of the projects could be locked, or read, on the first pass.
+        Raises Locked or InputError where none of the projects could be had, or read; Fenced where all were taken away.
         """
         signal.signal(signal.SIGTERM, self._on_signal)
-        with ExitStack() as locks:
-            first = True
+        try:
             while not self._stop:
-                self._take(projects(), locks, required=first)
-                changed = sum(self._beat(served, watch) for served in self.served.values())
-                first = False
-                if once or (until_finished and all(served.campaign.finished for served in self.served.values())):
+                undecided = self._take(projects())
+                changed = sum(self._beat(root, served, watch) for root, served in list(self.served.items()))
+                over = once or (until_finished and all(one.campaign.finished for one in self.served.values()))
+                if not undecided and (over or (self._left and not self.served)):
                     return
                 if not changed:
-                    time.sleep(self.interval_s)
+                    self._sleep()
+        finally:
+            for root in list(self._leases):
+                self._leave(root)
 
-    def _take(self, projects: Iterable[Project], locks: ExitStack, *, required: bool) -> None:
+    def _take(self, projects: Iterable[Project]) -> bool:
+        """Serve those that are not served yet. True where it is not known of the only ones whether their holder lives."""
         refused: Locked | InputError | None = None
         for project in projects:
-            if str(project.root) in self.served:
+            root = str(project.root)
+            if root in self.served or root in self._left:
                 continue
             try:
-                with ExitStack() as lock:
-                    lock.enter_context(project_lock(project))
-                    self.served[str(project.root)] = Served(project, self.scheduler, self.cores, self.goal)
-                    locks.push(lock.pop_all())
+                self._serve(project)
             except Locked as error:
                 refused = error
+                self._complain(root, f"{error}; waiting to see whether it still moves" if error.undecided else "")
             except InputError as error:  # a config.yaml edited wrongly: the other projects are served
                 refused = error
-                if self._wrong.get(str(project.root)) != str(error):
-                    log.error("%s is not served: %s", project.root, error)  # noqa: TRY400
-                self._wrong[str(project.root)] = str(error)
-        if required and refused and not self.served:
+                self._complain(root, f"{root} is not served: {error}")
+        undecided = isinstance(refused, Locked) and refused.undecided
+        if refused and not undecided and not self.served and not self._left:
             raise refused
+        return undecided and not self.served
 
-    @staticmethod
-    def _beat(served: Served, watch: Watcher | None) -> int:
-        changed = served.beat()
+    def _serve(self, project: Project) -> None:
+        root = str(project.root)
+        with ExitStack() as stack:
+            lease = stack.enter_context(project_lock(project, self._watches.setdefault(root, Watch())))
+            copied.settle(project, lease)
+            place = self.places(project)
+            self.interval_s = min(self.interval_s, place.interval_s)
+            self.served[root] = Served(project, place.scheduler, place.largest, self.goal, lease, place.interval_s)
+            self._leases[root] = stack.pop_all()
+
+    def _complain(self, root: str, sentence: str) -> None:
+        if sentence and self._wrong.get(root) != sentence:
+            log.error("%s", sentence)
+            self._wrong[root] = sentence
+
+    def _beat(self, root: str, served: Served, watch: Watcher | None) -> int:
+        try:
+            if control.stop_asked(served.campaign.project, served.lease.generation):
+                control.stop_obeyed(served.campaign.project, served.lease.generation)
+                self._leave(root)
+                return 0
+            changed = served.beat()
+        except Fenced as fenced:
+            log.error("%s", fenced)  # noqa: TRY400  the sentence is for the user
+            self._leave(root)
+            return 0
         if watch:
             watch(served.seen)
         return changed
+
+    def _leave(self, root: str) -> None:
+        self._left.add(root)
+        self.served.pop(root, None)
+        self._leases.pop(root).close()
+
+    def _sleep(self) -> None:
+        """Wait for the next look; the leases' counters move on meanwhile."""
+        until = time.monotonic() + self.interval_s
+        while not self._stop and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, BEAT_S))
+            for root, served in list(self.served.items()):
+                try:
+                    served.lease.check()
+                except Fenced:
+                    self._beat(root, served, None)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True

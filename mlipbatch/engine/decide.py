@@ -5,13 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mlipbatch.core.job import Ending, JobEntry
-from mlipbatch.core.state import JobState, QueueState
-from mlipbatch.engine.observe import Evidence
-from mlipbatch.schedulers.base import Snapshot
+from mlipbatch.core.job import Ending, JobEntry, urgency
+from mlipbatch.core.state import IN_THE_QUEUE, JobState, QueueState
+from mlipbatch.engine import lookup
+from mlipbatch.engine.observe import OVERTIME, SILENT, Evidence
+from mlipbatch.engine.patience import Patience
+from mlipbatch.schedulers.base import QueueEntry, Snapshot
 
-LOOKS_BEFORE_LOST = 2  # complete answers of the queue without the job, before it is called gone
-OVERTIME_S = 60.0  # past its wall time, by the scheduler's own clock, before we kill it ourselves
+NOT_OVER = IN_THE_QUEUE | {QueueState.UNKNOWN}
+STEADY = frozenset({"scf"})  # kinds that print steadily: pw.x writes a line every SCF step
+LAST_OWN_EXIT = 123  # exit codes above are a shell's word for a signal, or timeout's: the scheduler may know why
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What only several looks tell, all of them complete answers of this daemon's life."""
+
+    looks: int = 0  # in a row in which the job was over or missing
+    for_s: float = 0.0  # since the first of them
+    silent_s: float = 0.0  # its output did not grow for so long
+
+    def lost(self, patience: Patience) -> bool:
+        """Long enough not to be a late answer or a late marker."""
+        return self.looks >= patience.looks and self.for_s >= patience.lost_s
 
 
 @dataclass(frozen=True)
@@ -20,78 +36,170 @@ class Started:
 
 
 @dataclass(frozen=True)
+class LookUp:
+    """The scheduler's answer to its submission never came: its token has to be looked up."""
+
+
+@dataclass(frozen=True)
 class Adopt:
-    """It is in the queue under its token; its id never reached the disk."""
+    """It is in the queue under its token; its id never reached the disk. `cancel`: further jobs of that token."""
 
     scheduler_id: str
+    cancel: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Unsent:
-    """Its submission was interrupted, and it certainly never reached the queue."""
+    """It certainly never ran: its attempt is revoked, and it waits again. No rung is spent."""
+
+    why: str
 
 
 @dataclass(frozen=True)
 class Kill:
-    """A zombie: its wall time is long up."""
+    """A zombie, by OVERTIME or SILENT."""
 
     scheduler_id: str
+    why: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """It waits in the queue, and the scheduler says that it can never run."""
+
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """For the user."""
+        return f"it can never run, says the scheduler: {self.reason}; cancel it, or change what it asks for"
 
 
 @dataclass(frozen=True)
 class Ended:
-    """Its attempt is over and wants a verdict."""
+    """Its attempt is over and wants a verdict, unless it was started again since `claims` were seen."""
 
     ending: Ending
+    claims: int = 0
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing to do; `missing` counts the complete answers in a row that did not have it."""
+    """Nothing to do."""
 
-    missing: int = 0
-
-
-Step = Started | Adopt | Unsent | Kill | Ended | Wait
+    why: str = ""
 
 
-def next_step(entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, missing: int) -> Step:
+Step = Started | LookUp | Adopt | Unsent | Kill | Stuck | Ended | Wait
+
+
+def next_step(entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, counted: Counted, patience: Patience) -> Step:
     """What a job in the queue needs now. The job's own marker is stronger than the queue; no answer is no information."""
-    queue = snapshot.jobs.get(seen.scheduler_id) if snapshot else None
-    alive = queue is not None and queue.state in {QueueState.QUEUED, QueueState.RUNNING}
-    how = queue.state if queue is not None and not alive else QueueState.ENDED
-    if seen.exit_code is not None and (seen.exit_code == 0 or not alive):
-        return Ended(Ending(seen.exit_code, how))
+    own_exit = seen.exit_code is not None and seen.exit_code <= LAST_OWN_EXIT
+    if own_exit or (seen.exit_code is not None and seen.cut):
+        return _ended(seen, snapshot)
     if snapshot is None:
         return _started(entry, seen)
-    if not seen.scheduler_id and seen.token in snapshot.tokens:
-        return Adopt(snapshot.tokens[seen.token])
-    if alive and queue is not None:
-        overdue = queue.elapsed_s is not None and queue.elapsed_s > seen.walltime_s + OVERTIME_S
-        return Kill(queue.id) if overdue else _started(entry, seen)
-    if queue is not None and queue.state is QueueState.UNKNOWN:
+    queued = snapshot.jobs.get(seen.scheduler_id)
+    if queued is not None and queued.state in NOT_OVER:
+        return _in_queue(entry, seen, queued, counted, patience)
+    if seen.exit_code is None and (not seen.scheduler_id or _lives_elsewhere(seen, snapshot)):
+        return LookUp()
+    if seen.exit_code is None and not counted.lost(patience):
         return Wait()
-    if missing + 1 < LOOKS_BEFORE_LOST:
-        return Wait(missing + 1)
-    if not seen.scheduler_id and not seen.started:
-        return Unsent()
-    return Ended(Ending(None, how))
+    if not seen.began and (seen.batch or seen.revoked):
+        return Unsent("its batch ended before its turn came" if seen.batch else "it never ran")
+    return _ended(seen, snapshot)
+
+
+def _in_queue(entry: JobEntry, seen: Evidence, queued: QueueEntry, counted: Counted, patience: Patience) -> Step:
+    match queued.state:
+        case QueueState.UNKNOWN:
+            return Wait()
+        case QueueState.STUCK:
+            return Stuck(queued.reason or "no machine of it fits")
+        case QueueState.RUNNING:
+            return _zombie(seen, queued, counted, patience) or _started(entry, seen)
+        case _:
+            return _started(entry, seen)
+
+
+def gone(seen: Evidence, snapshot: Snapshot) -> bool:
+    """Does this complete answer have the job no more, or as one that is over, and its name under no other id either?"""
+    queued = snapshot.jobs.get(seen.scheduler_id)
+    over = queued is not None and queued.state not in NOT_OVER
+    if seen.batch and queued is not None:  # the batch's name stays as long as others of it run
+        return over
+    return (queued is None or over) and not _lives_elsewhere(seen, snapshot)
+
+
+def _lives_elsewhere(seen: Evidence, snapshot: Snapshot) -> bool:
+    """Is its name in the queue under another id than the one we know? It was sent twice, or its id was damaged."""
+    found = snapshot.tokens.get(seen.queue_token, seen.scheduler_id)
+    if seen.batch or found == seen.scheduler_id:
+        return bool(seen.batch and not seen.scheduler_id and found)
+    return found not in snapshot.jobs or snapshot.jobs[found].state in NOT_OVER
+
+
+def of_finding(finding: lookup.Finding, seen: Evidence, counted: Counted, patience: Patience) -> Step:
+    """What the look-up of a token means for the job."""
+    match finding:
+        case lookup.AdoptIt(scheduler_id, others):
+            return Adopt(scheduler_id, others)
+        case lookup.RevokeIt(why):
+            return Unsent(why)
+        case lookup.Came() if counted.lost(patience):
+            return _ended(seen, None)
+        case _:
+            return Wait("the scheduler's answer to its submission never came; its token is looked for")
+
+
+def _ended(seen: Evidence, snapshot: Snapshot | None) -> Ended:
+    how = _how(seen, snapshot.jobs.get(seen.scheduler_id) if snapshot else None)
+    return Ended(Ending(seen.exit_code, how, silent=seen.killed == SILENT, node=seen.node), seen.claims)
+
+
+def _how(seen: Evidence, queued: QueueEntry | None) -> QueueState:
+    """How it ended: by our own hand or its wrapper's, else as the scheduler says."""
+    if seen.killed == OVERTIME or seen.cut:
+        return QueueState.TIMED_OUT
+    if queued is None or queued.state in NOT_OVER or (seen.killed and queued.state is QueueState.CANCELLED):
+        return QueueState.ENDED
+    return queued.state
+
+
+def _zombie(seen: Evidence, queued: QueueEntry, counted: Counted, patience: Patience) -> Kill | None:
+    """A running job that has to be killed: of a batch's members the batch itself takes care."""
+    if seen.batch:
+        return None
+    if seen.killed:
+        return Kill(queued.id, seen.killed, "killed already, and still there")
+    if queued.elapsed_s is not None and queued.elapsed_s > seen.walltime_s + patience.overtime_s:
+        return Kill(
+            queued.id, OVERTIME, f"it runs for {queued.elapsed_s:.0f} s, {seen.walltime_s:.0f} s were asked for"
+        )
+    if counted.silent_s >= max(patience.silent_s, patience.silent_share * seen.walltime_s):
+        return Kill(queued.id, SILENT, f"its output did not grow for {counted.silent_s:.0f} s")
+    return None
 
 
 def _started(entry: JobEntry, seen: Evidence) -> Step:
     return Started() if seen.started and entry.state is JobState.SUBMITTED else Wait()
 
 
-def to_submit(pending: Iterable[JobEntry], free_cores: int, largest: int) -> list[JobEntry]:
-    """The jobs to submit now: highest priority first, then by id; none overtakes one that waits for more cores.
+def to_submit(
+    pending: Iterable[JobEntry], free_cores: int | None, largest: int, jobs: int | None = None
+) -> list[JobEntry]:
+    """The jobs to submit now: the most urgent first; none overtakes one that waits for more cores.
 
-    `largest` is what a job may get at most (cores of the machine): one that asks for more gets that.
+    `largest` is what a job may get at most (cores of the machine): one that asks for more gets that. `jobs`: so many at most.
     """
-    chosen = []
-    for entry in sorted((e for e in pending if not e.held), key=lambda e: (-e.priority, e.id)):
+    chosen: list[JobEntry] = []
+    for entry in sorted((e for e in pending if not e.held), key=urgency):
         cores = min(entry.cores, largest)
-        if cores > free_cores:
+        if (free_cores is not None and cores > free_cores) or len(chosen) == jobs:
             break
-        free_cores -= cores
+        free_cores = None if free_cores is None else free_cores - cores
         chosen.append(entry)
     return chosen

@@ -21,7 +21,7 @@ from mlipbatch.store import archive, cache, jobfolder, listing
 
 log = logging.getLogger("mlipbatch")
 
-COLUMNS = "id, state, held, attempts, priority, cores, walltime_s, mtime_ns"
+COLUMNS = "id, state, held, attempts, priority, cores, walltime_s, since, mtime_ns"
 SPECS_AT_ONCE = 500  # job.yaml files that one tick reads at most
 
 
@@ -36,13 +36,16 @@ class Row:
     priority: int | None = None
     cores: int | None = None
     walltime_s: int | None = None
+    since: float | None = None
     mtime_ns: int = listing.UNSETTLED
 
     @property
     def entry(self) -> JobEntry:
         """The job as everybody else knows it."""
-        known = {} if self.priority is None else {"cores": self.cores or 1, "walltime_s": self.walltime_s or 1}
-        return JobEntry(self.id, JobState(str(self.state)), bool(self.held), self.priority or 0, **known)
+        state, held = JobState(str(self.state)), bool(self.held)
+        if self.priority is None:
+            return JobEntry(self.id, state, held)
+        return JobEntry(self.id, state, held, self.priority, self.cores or 1, self.walltime_s or 1, self.since or 0.0)
 
     @property
     def values(self) -> tuple[str | int | None, ...]:
@@ -131,9 +134,11 @@ class Index(Jobs):
             return before is None or before.state is not None
         after = Row(job, look.state.value, int(look.held), look.attempts, mtime_ns=when)
         if spec is not None:
-            after = _described(after, spec)
+            after = self._described(after, spec)
         elif before is not None and (after.state != JobState.PENDING or before.state == JobState.PENDING):
-            after = replace(after, priority=before.priority, cores=before.cores, walltime_s=before.walltime_s)
+            after = replace(
+                before, state=after.state, held=after.held, attempts=after.attempts, mtime_ns=after.mtime_ns
+            )
         if after.priority is None and (
             after.state in IN_QUEUE or (job in self.aside and after.state == JobState.PENDING)
         ):
@@ -158,14 +163,14 @@ class Index(Jobs):
         return changed
 
     def pending(self, limit: int) -> list[JobEntry]:
-        """The first `limit` jobs that may be submitted: highest priority first, then by id; held ones are left out.
+        """The first `limit` jobs that may be submitted, most urgent first (`core.job.urgency`); held ones are left out.
 
         job.yaml is opened here for the first time. After a rebuild that goes on for some ticks; until then the first are
         the first of those that were read.
         """
         for row in list(self._select(f"state = 'PENDING' AND priority IS NULL LIMIT {SPECS_AT_ONCE}")):
             self._put(self._with_spec(row), row)
-        chosen = "state = 'PENDING' AND held = 0 AND priority NOT NULL ORDER BY priority DESC, id LIMIT ?"
+        chosen = f"state = 'PENDING' AND held = 0 AND priority NOT NULL ORDER BY {cache.URGENCY}, id LIMIT ?"
         return [row.entry for row in self._select(chosen, limit)]
 
     def attempts(self, job: str) -> int:
@@ -220,7 +225,7 @@ class Index(Jobs):
 
     def _put(self, row: Row, before: Row | None = None) -> None:
         """Keep a row, and what is counted of it. `before`: what was there."""
-        self._rows.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row.values)
+        self._rows.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row.values)
         tally = self._tallies.setdefault(row.id.rpartition("/")[0], Counter())
         if before is not None and before.state is not None:
             tally[JobState(before.state)] -= 1
@@ -237,10 +242,14 @@ class Index(Jobs):
     def _with_spec(self, row: Row) -> Row:
         """The row with what job.yaml says; set aside where that cannot be read."""
         try:
-            return _described(row, jobfolder.read_spec(self.jobs / row.id))
+            return self._described(row, jobfolder.read_spec(self.jobs / row.id))
         except jobfolder.Unreadable as reason:
             self._tell(row.id, str(reason))
             return Row(row.id, None, mtime_ns=row.mtime_ns)
+
+    def _described(self, row: Row, spec: JobSpec) -> Row:
+        asked, since = spec.resources, jobfolder.made_at(self.jobs / row.id)
+        return replace(row, priority=spec.priority, cores=asked.cores, walltime_s=asked.walltime_s, since=since)
 
     def _set_aside(self, job: str, reason: str, when: int) -> None:
         self._tell(job, reason)
@@ -257,11 +266,6 @@ class Index(Jobs):
         self._rows.execute("DELETE FROM jobs WHERE id = ?", (job,))
         self.queue.pop(job, None)
         self.aside.pop(job, None)
-
-
-def _described(row: Row, spec: JobSpec) -> Row:
-    asked = spec.resources
-    return replace(row, priority=spec.priority, cores=asked.cores, walltime_s=asked.walltime_s)
 
 
 def _one_of(states: tuple[JobState, ...]) -> str:

@@ -1,14 +1,29 @@
-"""Look: what the disk and the queue say of the jobs that are in the queue. Changes nothing."""
+"""Look: what the disk says of the attempts that are in the queue. Changes nothing."""
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlipbatch.core.job import JobEntry
-from mlipbatch.schedulers.base import NoInformation, Scheduler, Snapshot
-from mlipbatch.store import jobfolder
+from mlipbatch.core.state import QueueState
+from mlipbatch.store import claim, jobfolder
+
+OVERTIME, SILENT = "overtime", "silent"  # why we killed an attempt ourselves
+KILLED = "killed"  # the file that says so
+TIMEOUT_EXIT = "124"  # what coreutils' timeout returns, and the wrapper around a script writes down
+LOG_BYTES = 4096
+
+SAID: tuple[tuple[str, QueueState], ...] = (
+    (r"CANCELLED AT .* DUE TO TIME LIMIT", QueueState.TIMED_OUT),  # slurmstepd
+    (r"job killed: walltime \d+ exceeded limit", QueueState.TIMED_OUT),  # pbs_mom
+    (r"oom.kill event|exceeded memory limit|job killed: mem", QueueState.OUT_OF_MEMORY),  # slurmstepd; pbs_mom
+    (r"CANCELLED AT .* DUE TO NODE FAILURE", QueueState.NODE_FAILED),
+    (r"CANCELLED AT .* DUE TO PREEMPTION", QueueState.PREEMPTED),
+)
+"""What a scheduler writes at the end of a job's own log: where it keeps no accounting, nothing else tells a week later."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +35,26 @@ class Evidence:
     started: bool
     exit_code: int | None  # of the job's own exit marker
     walltime_s: float  # that this attempt asked for
+    claims: int = 0  # of the attempt that are taken
+    claimed_as: str = ""  # the scheduler id that the script of the last claim had; empty where it knew none
+    revoked: bool = False  # given up by the daemon: its script runs no more
+    killed: str = ""  # OVERTIME or SILENT where we killed it ourselves
+    cut: bool = False  # what ran the script stopped it when its wall time was up
+    node: str = ""  # where it started
+    batch: str = ""  # token of the array or bundle that it was sent in
+    task: int | None = None  # which task of the array
+    place: str = ""  # project folder that it was sent from
+    generation: int = 0  # of the daemon that made it
+
+    @property
+    def queue_token(self) -> str:
+        """Its name in the queue: its batch's, where it is one of several."""
+        return self.batch or self.token
+
+    @property
+    def began(self) -> bool:
+        """Its script certainly came to run."""
+        return self.started or self.exit_code is not None or self.claims > self.revoked
 
 
 NOTHING = Evidence(token="", scheduler_id="", started=False, exit_code=None, walltime_s=0.0)
@@ -28,27 +63,41 @@ NOTHING = Evidence(token="", scheduler_id="", started=False, exit_code=None, wal
 def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
     """What the attempt folder itself says; NOTHING where there is none.
 
-    `before` is what it said a while ago: only what the job itself adds is then looked for.
+    `before` is what it said a while ago: what was sent is then not read again, only what was left there since.
     """
     try:  # one listing: over a network it is also what brings our view of the folder up to date
-        names = os.listdir(attempt)  # noqa: PTH208
+        there = set(os.listdir(attempt))  # noqa: PTH208  names are all that is wanted
     except (FileNotFoundError, NotADirectoryError):
         return NOTHING
-    if before is None or not before.scheduler_id:
-        intent = jobfolder.read_record(attempt / "submit.yaml")
-        token, walltime_s = str(intent.get("token", "")), float(intent.get("walltime_s", 0))
-        before = replace(NOTHING, token=token, scheduler_id=_read(attempt / "job_id"), walltime_s=walltime_s)
-    exit_code = _exit_code(attempt / "exit") if "exit" in names else None
-    return replace(before, started="started" in names, exit_code=exit_code)
+    sent = before if before is not None and before.scheduler_id else _sent(attempt, there)
+    claims = sum(name == claim.CLAIM or name.startswith(f"{claim.CLAIM}.") for name in there)
+    last = claim.read_claim(attempt, claims)
+    return replace(
+        sent,
+        started="started" in there,
+        exit_code=_number(_read(attempt, "exit", there)),
+        claims=claims,
+        claimed_as=_known(last, sent.token),
+        revoked=claim.REVOKED in there or (last is not None and last.token == claim.REVOKED),
+        killed=_read(attempt, KILLED, there),
+        cut=_read(attempt, "scheduler.exit", there) == TIMEOUT_EXIT,
+        node=_read(attempt, "started", there).split(" ", 1)[0],
+    )
 
 
-def ask_queue(scheduler: Scheduler, jobs: dict[str, Evidence], folders: dict[str, Path]) -> Snapshot | None:
-    """One query for all of them; None where the scheduler gave no usable answer."""
-    known = {seen.scheduler_id: folders[job] for job, seen in jobs.items() if seen.scheduler_id}
-    try:
-        return scheduler.snapshot(known)
-    except NoInformation:
-        return None
+def _sent(attempt: Path, there: set[str]) -> Evidence:
+    """What was written before and after it was handed to the scheduler."""
+    intent = jobfolder.read_record(attempt / "submit.yaml")
+    return replace(
+        NOTHING,
+        token=str(intent.get("token", "")),
+        scheduler_id=_read(attempt, "job_id", there),
+        walltime_s=float(intent.get("walltime_s", 0)),
+        batch=str(intent.get("batch", "")),
+        task=int(intent["task"]) if "task" in intent else None,
+        place=str(intent.get("project", "")),
+        generation=int(intent.get("generation", 0)),
+    )
 
 
 def last_attempt(jobs: Path, entry: JobEntry) -> Path:
@@ -57,13 +106,37 @@ def last_attempt(jobs: Path, entry: JobEntry) -> Path:
     return jobfolder.attempt_folder(folder, jobfolder.look(folder).attempts)
 
 
-def _read(path: Path) -> str:
+def output_bytes(attempt: Path) -> int:
+    """Size of all that an attempt has written so far: one that prints steadily grows."""
+    with os.scandir(attempt) as entries:
+        return sum(entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False))
+
+
+def said(attempt: Path) -> QueueState:
+    """How a job ended by the scheduler's own last words in its log; ENDED where there are none."""
     try:
-        return path.read_text().strip()
+        with (attempt / "job.log").open("rb") as handle:
+            handle.seek(max(0, handle.seek(0, os.SEEK_END) - LOG_BYTES))
+            text = handle.read().decode(errors="replace")
+    except OSError:
+        return QueueState.ENDED
+    return next((state for pattern, state in SAID if re.search(pattern, text)), QueueState.ENDED)
+
+
+def _read(attempt: Path, name: str, there: set[str]) -> str:
+    if name not in there:
+        return ""
+    try:
+        return (attempt / name).read_text(errors="replace").strip()
     except FileNotFoundError:
         return ""
 
 
-def _exit_code(path: Path) -> int | None:
-    text = _read(path)
+def _known(last: claim.Claim | None, token: str) -> str:
+    """The scheduler id that a script of this token claimed the attempt under, where the scheduler tells its jobs their ids."""
+    ours = last is not None and last.token == token and last.scheduler_id != claim.NO_ID
+    return last.scheduler_id if last and ours else ""
+
+
+def _number(text: str) -> int | None:
     return int(text) if text.lstrip("-").isdigit() else None

@@ -6,18 +6,19 @@ from mlipbatch.config import load_config
 from mlipbatch.core.job import JobEntry
 from mlipbatch.engine.act import Hands
 from mlipbatch.engine.campaign import apply_request
-from mlipbatch.schedulers import cores_here, local_scheduler
+from mlipbatch.engine.place import Places
 from mlipbatch.store import catalogue
 from mlipbatch.store.inbox import drop_request
-from mlipbatch.store.lock import Locked, project_lock
+from mlipbatch.store.lease import Locked, project_lock
 from mlipbatch.store.project import Project
 
 
 def obey(project: Project, action: str, jobs: list[str]) -> bool:
     """Retry or cancel jobs. True where a daemon was asked to, False where it was done here."""
     try:
-        with project_lock(project):
-            hands = Hands(project, load_config(project.config), local_scheduler(cores_here()), cores_here())
+        with project_lock(project) as lease:
+            place = Places()(project)
+            hands = Hands(project, load_config(project.config), place.scheduler, place.largest, lease)
             for job in jobs:
                 apply_request(hands, JobEntry(job, catalogue.look(project.jobs, job).state), action)
     except Locked:

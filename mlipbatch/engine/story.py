@@ -9,7 +9,7 @@ from mlipbatch.core import frames
 from mlipbatch.core.state import JobState
 from mlipbatch.stages.base import Attempt, read_attempts
 from mlipbatch.store import archive, catalogue, jobfolder
-from mlipbatch.store.lock import is_locked
+from mlipbatch.store.lease import is_locked
 from mlipbatch.store.project import Project
 
 

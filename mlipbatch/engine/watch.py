@@ -14,7 +14,8 @@ from mlipbatch.engine import decide, observe
 from mlipbatch.engine.index import Index
 from mlipbatch.engine.observe import Evidence
 from mlipbatch.engine.pace import Pace
-from mlipbatch.schedulers.base import Scheduler, Snapshot
+from mlipbatch.engine.queue import Queue
+from mlipbatch.schedulers.base import Snapshot
 from mlipbatch.store import jobfolder
 
 ROUND_S = 60.0  # markers can be lost: every attempt is looked at again this often
@@ -29,24 +30,22 @@ class Watched:
     folder: Path  # of the attempt
     seen: Evidence
     queue: QueueState | None = None  # what the queue said of it last
-    missing: int = 0  # complete answers in a row without it
 
 
 class Watch:
     """Evidence of all jobs in the queue, kept between ticks."""
 
-    def __init__(self, index: Index) -> None:
-        self.index = index
+    def __init__(self, index: Index, queue: Queue) -> None:
+        self.index, self.queue = index, queue
         self.jobs: dict[str, Watched] = {}
-        self._seen: dict[str, Evidence] = {}  # of the same, as the query of the queue wants them
-        self._folders: dict[str, Path] = {}
+        self._known: dict[str, Path] = {}  # scheduler id -> attempt folder, as the query of the queue wants them
         self._tokens: dict[str, str] = {}  # token -> job
         self._open: dict[str, set[str]] = {}  # job -> markers that were announced and are not visible yet (NFS)
         self._news: set[str] = set()  # jobs that may need something now
         self._pace, self._all = Pace(ROUND_S), -inf
         self._round: Iterator[str] = iter(())
 
-    def look(self, scheduler: Scheduler, markers: Iterable[str]) -> tuple[Snapshot | None, list[Decided]]:
+    def look(self, markers: Iterable[str]) -> tuple[Snapshot | None, list[Decided]]:
         """One query of the queue, and what each job needs now. Jobs that need nothing are left out."""
         self._follow_index()
         for marker in markers:
@@ -57,11 +56,12 @@ class Watch:
             self._look_again(job)
         for job in self._due():
             self._read(job)
-        snapshot = observe.ask_queue(scheduler, self._seen, self._folders)
+        snapshot = self.queue.ask(self._known)
         if snapshot is not None:
             self._compare(snapshot)
-        if time.monotonic() - self._all > DECIDED_S:
-            self._news, self._all = set(self.jobs), time.monotonic()
+        now = self.queue.clock()
+        if snapshot is not None and now - self._all > DECIDED_S:
+            self._news, self._all = set(self.jobs), now
         asked, self._news = self._news, set() if snapshot else self._news
         return snapshot, [decided for job in sorted(asked) if (decided := self._decide(job, snapshot))]
 
@@ -71,11 +71,11 @@ class Watch:
 
     def forget(self, job: str) -> None:
         """What is known of a job is of the past: it was sent anew, or is out of the queue."""
+        self._open.pop(job, None)
         one = self.jobs.pop(job, None)
-        for kept in (self._seen, self._folders, self._open):
-            kept.pop(job, None)
         if one is not None:
             self._tokens.pop(one.seen.token, None)
+            self._known.pop(one.seen.scheduler_id, None)
 
     def _follow_index(self) -> None:
         """Jobs that came into the queue are read, those that left it are forgotten."""
@@ -99,12 +99,14 @@ class Watch:
         before = self.jobs.get(job)
         if before is not None:
             self._tokens.pop(before.seen.token, None)
-        self.jobs[job] = Watched(folder, seen, before.queue, before.missing) if before else Watched(folder, seen)
+            self._known.pop(before.seen.scheduler_id, None)
+        self.jobs[job] = Watched(folder, seen, before.queue if before else None)
         self._keep(job, self.jobs[job])
         return None
 
     def _keep(self, job: str, one: Watched) -> None:
-        self._seen[job], self._folders[job] = one.seen, one.folder
+        if one.seen.scheduler_id:
+            self._known[one.seen.scheduler_id] = one.folder
         if one.seen.token:
             self._tokens[one.seen.token] = job
         self._news.add(job)
@@ -149,7 +151,7 @@ class Watch:
             if now is not one.queue:
                 one.queue = now
                 changed.append(job)
-            elif one.missing or not one.seen.scheduler_id:
+            elif not one.seen.scheduler_id or self.queue.counting(job):
                 self._news.add(job)
         for job in changed:
             self._look_again(job)
@@ -158,13 +160,14 @@ class Watch:
         """What a job needs. Before more than its start is believed the disk is asked again: a marker may have come meanwhile."""
         if job not in self.jobs:
             return None
-        one = self.jobs[job]
-        step = decide.next_step(self.index.queue[job], one.seen, snapshot, one.missing)
-        if not isinstance(step, decide.Started) and step != decide.Wait():
+        step = self._step(job, snapshot)
+        if not isinstance(step, decide.Started | decide.Wait):
             self._look_again(job)
             if job not in self.jobs:
                 return None
-            one = self.jobs[job]
-            step = decide.next_step(self.index.queue[job], one.seen, snapshot, one.missing)
-        one.missing = step.missing if isinstance(step, decide.Wait) else 0
-        return None if isinstance(step, decide.Wait) else (self.index.queue[job], one.seen, step)
+            step = self._step(job, snapshot)
+        return None if isinstance(step, decide.Wait) else (self.index.queue[job], self.jobs[job].seen, step)
+
+    def _step(self, job: str, snapshot: Snapshot | None) -> decide.Step:
+        one = self.jobs[job]
+        return self.queue.next_step(self.index.queue[job], one.seen, snapshot, one.folder)

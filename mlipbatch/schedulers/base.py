@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from mlipbatch.config.site import Site
 from mlipbatch.core.job import Resources
 from mlipbatch.core.state import QueueState
 
@@ -61,8 +62,12 @@ class Scheduler(Protocol):
     """One batch scheduler. Every command is run by argv, never through a shell, and with a time limit."""
 
     name: str
+    site: Site  # its queues, limits, programs
     template: str  # of the job script
-    accounting: bool  # does `find` hear of jobs that have left the queue
+
+    @property
+    def accounting(self) -> bool:
+        """Does `find` hear of jobs that have left the queue?"""
 
     def submit(self, script: Path, token: str, resources: Resources, tasks: int = 0) -> str:
         """Hand over a script, to run in its own folder; `tasks` > 0 makes it a job array of tasks 0 ... tasks - 1.
@@ -84,7 +89,10 @@ class Scheduler(Protocol):
         """
 
     def cancel(self, scheduler_id: str, token: str = "") -> None:
-        """Kill a job and all its processes; where its name is not `token` (an id that came round again) it is left alone."""
+        """Kill a job and all its processes; where its name is not `token` (an id that came round again) it is left alone.
+
+        Raises NoInformation where the scheduler does not answer: whether it lives is then not known.
+        """
 
     def room(self, snapshot: Snapshot) -> Room:
         """How much may be submitted now."""

@@ -27,8 +27,13 @@ def run(
     cwd: Path | None = None,
     stdin: str | None = None,
     environment: Mapping[str, str] | None = None,
+    hidden: tuple[str, ...] = (),
 ) -> Completed:
-    """Run a command to its end, at most `timeout` seconds; `environment` is added to ours."""
+    """Run a command to its end, at most `timeout` seconds.
+
+    `environment` is added to ours, from which what begins with one of `hidden` is taken out.
+    """
+    ours = {name: value for name, value in os.environ.items() if not (hidden and name.startswith(hidden))}
     try:
         done = subprocess.run(
             list(argv),
@@ -36,7 +41,7 @@ def run(
             cwd=cwd,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
-            env={**os.environ, **(environment or {})},
+            env={**ours, **(environment or {})},
             capture_output=True,
             text=True,
             errors="replace",

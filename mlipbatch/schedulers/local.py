@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from mlipbatch.config.site import LOCAL, Site
 from mlipbatch.core.job import Resources
 from mlipbatch.core.state import QueueState
 from mlipbatch.schedulers import command
@@ -27,7 +28,8 @@ ENDED = "scheduler.exit"  # what `timeout` returned: 124 says that the wall time
 KILL_AFTER_S = 10
 LEADER = (
     f'timeout --signal=TERM --kill-after={KILL_AFTER_S} "$1" bash job.sh > job.log 2>&1; '
-    f"echo $? > .{ENDED}.tmp && mv .{ENDED}.tmp {ENDED}"
+    f'code=$?; [ "$code" = 137 ] && [ "$SECONDS" -ge "$1" ] && code=124; '  # it had to be killed: its time was up all the same
+    f"echo $code > .{ENDED}.tmp && mv .{ENDED}.tmp {ENDED}"
 )
 
 
@@ -48,8 +50,9 @@ class LocalScheduler:
     template = "local.sh.j2"
     accounting = False
 
-    def __init__(self, cores: int, pool: str = POOL) -> None:
+    def __init__(self, cores: int, pool: str = POOL, site: Site = LOCAL) -> None:
         self.cores = cores
+        self.site = site
         self.pool = pool
         self._children: list[subprocess.Popen[bytes]] = []  # only to reap them
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mlipbatch.config.model import Config
-from mlipbatch.core.job import AttemptPlan, Ending, GiveUp, JobEntry, JobSpec, Verdict
+from mlipbatch.core.endings import SPOILED
+from mlipbatch.core.job import AttemptPlan, Ending, GiveUp, JobEntry, JobSpec, Most, Verdict
 from mlipbatch.store import jobfolder
 from mlipbatch.store.project import Project
 
@@ -20,6 +21,7 @@ class Job:
     project: Project
     config: Config
     spec: JobSpec
+    most: Most = field(default_factory=Most)  # that the site gives
 
     @property
     def folder(self) -> Path:
@@ -82,3 +84,13 @@ def this_round(attempts: Sequence[Attempt]) -> list[Attempt]:
         if attempt.verdict.get("decision") in {"accept", "give up"}:
             start = position + 1
     return list(attempts[start:])
+
+
+def counted(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Those of this round that say something of the job: judged, and not spoiled by the machine or by the scheduler."""
+    return [attempt for attempt in this_round(attempts) if attempt.verdict and not attempt.verdict.get(SPOILED)]
+
+
+def verdicts(attempts: Sequence[Attempt]) -> list[Mapping[str, Any]]:
+    """All verdicts of this round, oldest first."""
+    return [attempt.verdict for attempt in this_round(attempts) if attempt.verdict]

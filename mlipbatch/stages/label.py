@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlipbatch import dft
 from mlipbatch.config.model import Config
-from mlipbatch.core import frames, ladder
+from mlipbatch.core import endings, frames, ladder
 from mlipbatch.core import job as nouns
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.job import AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
-from mlipbatch.stages.base import Attempt, Job, this_round
+from mlipbatch.stages.base import Attempt, Job, counted, verdicts
 from mlipbatch.store.durable import frame_sizes, iter_frames, read_frames, render_frames, write_frames
 from mlipbatch.store.project import Project
 
@@ -103,20 +103,21 @@ class Label:
         refusal = code.check(atoms, config)
         if refusal:
             return nouns.GiveUp("refused_input", refusal)
-        past = [_climbed(attempt) for attempt in this_round(attempts)]
+        past = [_climbed(attempt) for attempt in counted(attempts)]
         step = code.judge(config, past) if past else code.next_attempt(config, past)
         if not isinstance(step, ladder.NextAttempt):
             return nouns.GiveUp("ladder_ended", step.sentence)
-        return _plan(job, code, atoms, step)
+        return _plan(job, code, atoms, step, endings.excluded([attempt.verdict for attempt in attempts]))
 
     def judge(self, job: Job, attempts: Sequence[Attempt], ending: Ending) -> Verdict:
         """Diagnose first, read second: results are read only from an attempt that was classified as a success."""
         code, config = dft.code(job.config.resources.dft_code), job.config.dft
         last = attempts[-1]
-        diagnosis = code.diagnose(
-            last.folder, ending.exit_code, scheduler="out_of_walltime" if ending.timed_out else None
-        )
-        past = [_climbed(attempt) for attempt in this_round(attempts[:-1]) if attempt.verdict]
+        spoiled = endings.outside(ending, verdicts(attempts[:-1]), vanished=False)
+        if spoiled:
+            return spoiled
+        diagnosis = code.diagnose(last.folder, ending.exit_code, scheduler=endings.SCHEDULER_SAYS.get(ending.how))
+        past = [_climbed(attempt) for attempt in counted(attempts[:-1])]
         climbed = [*past, ladder.Attempt.of(last.number, _step(last), diagnosis)]
         record = {"diagnosis": _plain(dataclasses.asdict(diagnosis))}
         verdict = code.judge(config, climbed)
@@ -130,9 +131,12 @@ class Label:
         return nouns.Accept(verdict.sentence, record)
 
 
-def _plan(job: Job, code: dft.DFTCode, atoms: Atoms, step: ladder.NextAttempt) -> AttemptPlan:
-    factor = float(step.changes.get("walltime_factor", 1.0))
-    resources = Resources(job.spec.resources.cores, round(job.spec.resources.walltime_s * factor))
+def _plan(
+    job: Job, code: dft.DFTCode, atoms: Atoms, step: ladder.NextAttempt, excluded: tuple[str, ...]
+) -> AttemptPlan:
+    walltime, memory = (float(step.changes.get(name, 1.0)) for name in ("walltime_factor", "memory_factor"))
+    asked = dataclasses.replace(job.spec.resources, exclude=excluded)
+    resources = asked.grown(job.most, walltime=walltime, memory=memory)
     prepared = code.prepare(atoms, job.config.dft, step, cores=resources.cores, walltime=resources.walltime_s)
     record = {
         "structure": _stamp(job),

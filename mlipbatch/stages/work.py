@@ -10,16 +10,21 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from mlipbatch.core import endings
 from mlipbatch.core.job import Accept, Again, AttemptPlan, Ending, GiveUp, JobSpec, Resources, Verdict
-from mlipbatch.stages.base import Attempt, Job, this_round
+from mlipbatch.core.state import QueueState
+from mlipbatch.stages.base import Attempt, Job, counted, this_round, verdicts
 from mlipbatch.store.durable import sync_folder, write_bytes
 
 PROJECT = "{project}"  # stands for the project's folder in a command
 UP = "../../../../.."  # from an attempt folder to the project's: a project that is moved or copied still works
 WRONG_INPUT = 2  # exit code of a command that refused its input: trying again is no cure
-ATTEMPTS = 3
+ATTEMPTS = 3  # that count; what the machine spoiled has a cap of its own
+OUT_OF_TIME, OUT_OF_MEMORY = "out_of_walltime", "out_of_memory"
+FAILURES = {QueueState.TIMED_OUT: OUT_OF_TIME, QueueState.OUT_OF_MEMORY: OUT_OF_MEMORY}
 
 
 def work(
@@ -34,15 +39,18 @@ class Work:
     """The kind of all such jobs."""
 
     def plan(self, job: Job, attempts: Sequence[Attempt]) -> AttemptPlan | GiveUp:
-        """The same commands again, whatever happened."""
-        number = len(this_round(attempts)) + 1
+        """The same commands again, whatever happened; with more time or memory where that ran out."""
         lines = " &&\n".join(_line(argv) for argv in job.spec.parameters["commands"])
+        failures = [str(attempt.verdict.get("name")) for attempt in counted(attempts)]
+        excluded = endings.excluded([attempt.verdict for attempt in attempts])
         return AttemptPlan(
             rung="base",
-            why="first try" if number == 1 else f"try {number}: the one before ended early",
+            why=_why(this_round(attempts)),
             command=lines,
             environment={"OMP_NUM_THREADS": str(job.spec.resources.cores), "MPLBACKEND": "Agg"},
-            resources=job.spec.resources,
+            resources=replace(job.spec.resources, exclude=excluded).grown(
+                job.most, walltime=2.0 ** failures.count(OUT_OF_TIME), memory=2.0 ** failures.count(OUT_OF_MEMORY)
+            ),
         )
 
     def judge(self, job: Job, attempts: Sequence[Attempt], ending: Ending) -> Verdict:
@@ -53,10 +61,19 @@ class Work:
             for name, place in job.spec.parameters["publish"].items():
                 publish(last / name, job.project.root / place)
             return Accept(_last_line(last) or "done")
-        reason = _reason(last, ending, missing)
-        if ending.exit_code == WRONG_INPUT or len(this_round(attempts[:-1])) + 1 >= ATTEMPTS:
-            return GiveUp("command_failed", reason)
-        return Again("command_failed", reason)
+        spoiled = endings.outside(ending, verdicts(attempts[:-1]), vanished=True)
+        if spoiled:
+            return spoiled
+        name, reason = FAILURES.get(ending.how, "command_failed"), _reason(last, ending, missing)
+        if ending.exit_code == WRONG_INPUT or len(counted(attempts[:-1])) + 1 >= ATTEMPTS:
+            return GiveUp(name, reason)
+        return Again(name, reason)
+
+
+def _why(attempts: Sequence[Attempt]) -> str:
+    if not attempts:
+        return "first try"
+    return f"try {len(attempts) + 1}: {attempts[-1].verdict.get('sentence', 'the one before ended early')}"
 
 
 def publish(source: Path, place: Path) -> None:
@@ -85,8 +102,10 @@ def _line(argv: Sequence[str]) -> str:
 def _reason(folder: Path, ending: Ending, missing: Sequence[str]) -> str:
     if ending.timed_out:
         return "its wall time was up"
+    if ending.how is QueueState.OUT_OF_MEMORY:
+        return "it had too little memory"
     if ending.exit_code is None:
-        return "it ended without leaving its exit marker: killed, or its machine went down"
+        return endings.VANISHED[1]
     if ending.exit_code == 0:
         return f"it ended well but did not write {', '.join(missing)}"
     return f"exit code {ending.exit_code}: {_last_line(folder) or 'it printed nothing'}"

@@ -10,12 +10,14 @@ import stat
 import tempfile
 from pathlib import Path
 
+from mlipbatch.core.job import AGE_S
 from mlipbatch.store.project import Project
 
 log = logging.getLogger("mlipbatch")
 
 PLACE = "MLIPBATCH_CACHE"  # environment variable: a folder of one's own, on a disk of this machine
-FORMAT = "1"
+FORMAT = "2"
+URGENCY = f"since / {AGE_S:g} - priority"  # what pending jobs are sorted by, see core.job.urgency
 NETWORKED = frozenset(
     {
         "nfs",
@@ -40,14 +42,14 @@ NETWORKED = frozenset(
         "fuse.daos",
     }
 )  # fmt: skip  SQLite's locks, and its speed, want a local disk
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, state TEXT, held INTEGER, attempts INTEGER,
-    priority INTEGER, cores INTEGER, walltime_s INTEGER, mtime_ns INTEGER
+    priority INTEGER, cores INTEGER, walltime_s INTEGER, since REAL, mtime_ns INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS groups (name TEXT PRIMARY KEY, mtime_ns INTEGER, archive TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS pending ON jobs (priority DESC, id) WHERE state = 'PENDING' AND held = 0;
+CREATE INDEX IF NOT EXISTS pending ON jobs ({URGENCY}, id) WHERE state = 'PENDING' AND held = 0;
 CREATE INDEX IF NOT EXISTS unread ON jobs (id) WHERE state = 'PENDING' AND priority IS NULL;
 CREATE INDEX IF NOT EXISTS queued ON jobs (id) WHERE state IN ('SUBMITTED', 'RUNNING');
 CREATE INDEX IF NOT EXISTS failed ON jobs (id) WHERE state = 'FAILED';

@@ -86,7 +86,16 @@ def _resources(cores: object, walltime_s: object) -> Resources:
 def entry(folder: Path) -> JobEntry:
     """A job as the index keeps it. Raises Unreadable."""
     seen, spec = look(folder), read_spec(folder)
-    return JobEntry(spec.id, seen.state, seen.held, spec.priority, spec.resources.cores, spec.resources.walltime_s)
+    asked = spec.resources
+    return JobEntry(spec.id, seen.state, seen.held, spec.priority, asked.cores, asked.walltime_s, made_at(folder))
+
+
+def made_at(folder: Path) -> float:
+    """When a job was made (s), by the file server's clock. Raises Unreadable."""
+    try:
+        return (folder / "job.yaml").stat().st_mtime
+    except OSError as error:
+        raise Unreadable(f"{folder}/job.yaml cannot be read: {error}") from error
 
 
 def create(jobs: Path, spec: JobSpec) -> bool:

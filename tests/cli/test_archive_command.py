@@ -13,7 +13,7 @@ from mlipbatch.config.errors import InputError
 from mlipbatch.core.state import JobState
 from mlipbatch.stages.report_jobs import read_jobs
 from mlipbatch.store import jobfolder
-from mlipbatch.store.lock import project_lock
+from mlipbatch.store.lease import project_lock
 from tests.cli.test_commands import mb, own_list
 from tests.engine.conftest import Session, bash, project, session
 

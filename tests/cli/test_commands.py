@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.store import jobfolder
-from mlipbatch.store.lock import project_lock
+from mlipbatch.store.lease import project_lock
 from tests.engine.conftest import INPUT, Session, bash, project, session
 
 __all__ = ["project", "session"]

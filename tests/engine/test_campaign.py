@@ -20,7 +20,7 @@ def test_a_job_ends_done_and_its_folder_tells_the_story(session: Session) -> Non
     assert session.finish() == {"ok": "DONE"}
     assert (session.project.root / "candidates/answer").read_text() == "42\n"
     names = sorted(path.name for path in session.folder("ok").iterdir())
-    assert names == ["DONE", "attempt-1", "claim", "history.log", "job.yaml"]
+    assert names == ["DONE", "attempt-1", "history.log", "job.yaml"]
     assert [line.split("  ")[0] for line in session.history("ok")][:2] == ["-> PENDING", "PENDING -> SUBMITTED"]
     assert session.history("ok")[-1] in {
         "RUNNING -> DONE  attempt-1: all well",
@@ -98,8 +98,9 @@ def test_a_submission_cut_off_before_the_queue_had_it_is_sent_once(
     assert session.state("cut") is JobState.SUBMITTED
     session.start()
     assert session.finish() == {"cut": "DONE"}
-    assert jobfolder.look(session.folder("cut")).attempts == 1
-    assert any("interrupted before the queue had it" in line for line in session.history("cut"))
+    assert (session.folder("cut") / "attempt-1" / "revoked").exists()  # a late accept of it would run nothing
+    assert jobfolder.look(session.folder("cut")).attempts == 2
+    assert any("was not in the queue" in line for line in session.history("cut"))
 
 
 def test_a_job_killed_with_its_leader_is_seen_and_its_program_does_not_live_on(session: Session) -> None:

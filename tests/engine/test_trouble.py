@@ -11,6 +11,7 @@ from mlipbatch.core.job import JobSpec
 from mlipbatch.core.state import JobState
 from mlipbatch.engine import campaign as campaign_module
 from mlipbatch.engine.daemon import Daemon, Served
+from mlipbatch.engine.place import Place
 from mlipbatch.schedulers import LocalScheduler
 from mlipbatch.schedulers.local import sessions
 from mlipbatch.stages import loop
@@ -19,7 +20,7 @@ from mlipbatch.stages.kinds import KINDS
 from mlipbatch.stages.work import Work
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import drop_request
-from mlipbatch.store.lock import is_locked
+from mlipbatch.store.lease import is_locked
 from mlipbatch.store.project import Project
 
 from .conftest import Session, bash
@@ -112,11 +113,17 @@ def test_a_request_that_nobody_understands_is_dropped(session: Session) -> None:
     assert not list(session.project.inbox.glob("request-*"))
 
 
-def test_a_damaged_job_id_costs_an_attempt_and_nothing_else(session: Session) -> None:
-    session.add(bash("slow", "[ -e ../second ] || { touch ../second; sleep 300; }"))
+def test_a_job_whose_id_was_damaged_is_found_by_its_token(session: Session, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    session.add(bash("slow", f"while [ ! -e {gate} ]; do sleep 0.05; done"))
     session.until(lambda: session.state("slow") is JobState.RUNNING)
-    (session.folder("slow") / "attempt-1" / "job_id").write_text("?\n")
+    job_id = session.folder("slow") / "attempt-1" / "job_id"
+    known = job_id.read_text()
+    job_id.write_text("?\n")
+    session.until(lambda: job_id.read_text() == known)
+    gate.touch()
     assert session.finish() == {"slow": "DONE"}
+    assert jobfolder.look(session.folder("slow")).attempts == 1
 
 
 def test_a_status_that_cannot_be_written_does_not_end_the_daemon(session: Session) -> None:
@@ -169,8 +176,8 @@ def test_a_project_with_a_wrong_config_does_not_keep_the_others_from_being_serve
     wrong.config.write_text("project_name: [")
     scheduler = LocalScheduler(1, session.project.id)
     goal = Goal(lambda *_: [], loop.outcome)
-    Daemon(scheduler, 1, 0.02, goal).serve(lambda: [wrong, session.project], until_finished=True)
+    Daemon(lambda _: Place(scheduler, 1, 0.02), goal).serve(lambda: [wrong, session.project], until_finished=True)
     assert session.states() == {"ok": "DONE"}
     assert not is_locked(wrong)
     with pytest.raises(InputError):
-        Daemon(scheduler, 1, 0.02, goal).serve(lambda: [wrong], once=True)
+        Daemon(lambda _: Place(scheduler, 1, 0.02), goal).serve(lambda: [wrong], once=True)

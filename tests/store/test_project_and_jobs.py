@@ -12,7 +12,7 @@ from mlipbatch.core.job import JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
 from mlipbatch.store import jobfolder
 from mlipbatch.store.durable import write_text
-from mlipbatch.store.lock import Locked, is_locked, project_lock
+from mlipbatch.store.lease import Locked, is_locked, project_lock
 from mlipbatch.store.project import create_project, find_project
 
 

@@ -96,6 +96,7 @@ RULES: dict[str, Rule] = {
     "embedding.buffer": constant(3.5, "delta of 3 to 4 A: keeps the new boundary away from the core"),
     "embedding.max_atoms": max_atoms,
     "embedding.boxes": boxes,
+    "resources.site": constant("", "your own site.yaml where there is one, else SLURM, PBS or this machine as found"),
     "jobs.dft_cores": dft_cores,
     "jobs.dft_walltime": constant(4 * 3600, "a DFT process that has not ended after 4 h is taken for dead"),
     "jobs.work_cores": work_cores,

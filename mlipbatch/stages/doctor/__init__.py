@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from mlipbatch.stages.doctor import machine, packages, programs, trial
+from mlipbatch.stages.doctor import machine, packages, programs, site, trial
 from mlipbatch.stages.doctor.finding import Finding
 
 __all__ = ["Finding", "examine", "ready"]
@@ -31,5 +31,5 @@ def _checks(*, deep: bool) -> list[Callable[[], Finding | list[Finding]]]:
     checks += [partial(packages.look, package, deep=deep) for package in packages.PACKAGES]
     checks += [partial(programs.look, program) for program in programs.PROGRAMS]
     checks += [partial(programs.look_for_pacemaker, deep=deep), programs.look_for_lammps, machine.look_for_tables]
-    checks += [machine.look_at_scheduler, machine.look_at_data_folder, machine.look_for_gpu]
+    checks += [site.look_at_site, site.look_at_scheduler, machine.look_at_data_folder, machine.look_for_gpu]
     return [*checks, trial.run_scf] if deep else checks

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlipbatch.config.errors import InputError
-from mlipbatch.schedulers import cores_here
 from mlipbatch.schedulers.command import run
 from mlipbatch.stages.doctor.finding import Finding
 from mlipbatch.stages.doctor.programs import ANSWER_LIMIT_S, which
@@ -50,12 +49,6 @@ def _table(name: str) -> Finding:
     elements = list(table.elements)
     said = ", ".join(elements) if len(elements) < 8 else f"{len(elements)} elements"
     return replace(finding, version=f"{table.functional}; {said}", where=table.folder)
-
-
-def look_at_scheduler() -> Finding:
-    """Where jobs go: in this release always the local machine."""
-    said = f"local machine, {cores_here()} cores"
-    return Finding("machine", "scheduler", "runs the jobs", found=True, version=said)
 
 
 def look_at_data_folder() -> Finding:

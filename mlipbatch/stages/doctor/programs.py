@@ -17,7 +17,6 @@ from mlipbatch.stages.doctor.finding import Finding
 
 ANSWER_LIMIT_S = 10.0
 TENSORFLOW_LIMIT_S = 120.0
-NEXT_RELEASE = "batch scheduler; the next release submits to it, this one runs jobs on the local machine"
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,9 @@ PROGRAMS = (
         "pw.x on several cores",
         remedy="comes with the MPI that pw.x was built with",
     ),
-    Program("sbatch", ("--version",), r"slurm\S*\s+(\S+)", f"SLURM: {NEXT_RELEASE}"),
+    Program("sbatch", ("--version",), r"slurm\S*\s+(\S+)", "SLURM: submits jobs"),
     # Grid Engine has a qstat and a qsub too: only PBS knows --version
-    Program("qstat", ("--version",), r"(?:pbs_version\s*=\s*|PBS\S*\s+)(\S+)", f"PBS: {NEXT_RELEASE}"),
+    Program("qstat", ("--version",), r"(?:pbs_version\s*=\s*|PBS\S*\s+)(\S+)", "PBS: says how jobs are"),
 )
 
 

@@ -1,0 +1,39 @@
+"""Attempt folders: made whole, once. What is in one is never rewritten, only markers come to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlipbatch.store.durable import sync_folder
+from mlipbatch.store.jobfolder import attempt_folder
+
+
+def create(job: Path, number: int, files: Mapping[str, str]) -> Path:
+    """Make ``attempt-N`` of a job folder with these files, durably, by one rename.
+
+    Raises OSError where it is there already: another daemon made it, and this one is out of date; and where the disk is full.
+    """
+    folder = attempt_folder(job, number)
+    draft = job / f".{folder.name}.{uuid.uuid4().hex[:8]}"
+    draft.mkdir()
+    try:
+        for name, text in files.items():
+            _write(draft / name, text)
+        sync_folder(draft)
+        draft.rename(folder)
+    except OSError:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync_folder(job)
+    return folder
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())

@@ -1,0 +1,47 @@
+"""What tests of several rooms share: a real SLURM on the loopback device, one a session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SLURM_SH = Path(__file__).parent.parent / "tools" / "slurm.sh"
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--need-slurm", action="store_true", help="fail, rather than skip, where slurm-wlm and munge are not installed"
+    )
+
+
+@pytest.fixture(scope="session")
+def slurm_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a SLURM of one node with three CPUs, which is up; SLURM_CONF has still to be set."""
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    lacking = [program for program in PROGRAMS if shutil.which(program, path=path) is None]
+    if lacking:
+        sentence = f"no {', '.join(lacking)} here: apt-get install slurm-wlm munge"
+        if request.config.getoption("--need-slurm"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    folder = tmp_path_factory.mktemp("slurm")
+    environment = {**os.environ, "CPUS": "3"}
+    up = subprocess.run(
+        ["bash", str(SLURM_SH), "up", str(folder)], capture_output=True, text=True, env=environment, check=False
+    )
+    assert up.returncode == 0, up.stderr
+    yield folder
+    subprocess.run(["bash", str(SLURM_SH), "down", str(folder)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def slurm(slurm_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That SLURM, for this test's commands."""
+    monkeypatch.setenv("SLURM_CONF", str(slurm_folder / "slurm.conf"))
+    return slurm_folder
