@@ -16,6 +16,7 @@ from mlipbatch.config.errors import InputError
 # name on the command line -> module of mlipbatch.cli whose function of the same name it is, in the order --help shows
 COMMANDS = {
     "init": "init", "plan": "plan", "submit": "submit", "run": "run", "daemon": "daemon",
+    "pause": "pause", "resume": "resume", "stop": "stop",
     "status": "status", "ls": "ls", "show": "show", "why": "why", "retry": "retry", "cancel": "cancel",
     "archive": "archive", "doctor": "doctor", "report": "report",
     "generate": "generate", "screen": "screen", "select": "select", "label": "label", "diagnose": "diagnose",

@@ -41,6 +41,7 @@ def _projects(path: Path | None) -> list[Any]:
 
 
 def _read(project: Any) -> dict[str, Any]:
+    from mlipbatch.store.control import read_pause
     from mlipbatch.store.lease import is_locked
 
     try:
@@ -59,7 +60,8 @@ def _read(project: Any) -> dict[str, Any]:
             "finished": False,
             "seconds_left": None,
         }
-    return {**seen, "served": is_locked(project)}
+    pause = read_pause(project)  # a daemon that does not live cannot tell of it
+    return {**seen, "paused": seen["paused"] or (pause.sentence if pause else ""), "served": is_locked(project)}
 
 
 def _text(seen: dict[str, Any]) -> str:
@@ -69,6 +71,9 @@ def _text(seen: dict[str, Any]) -> str:
     lines = [f"{seen['project']}  {seen['path']}", f"  {seen['doing']}"]
     if seen["paused"]:
         lines.append(f"  paused: {seen['paused']}")
+    if seen.get("scheduler_silent"):
+        lines.append(f"  {seen['scheduler_silent']}; nothing changes until it does")
+    lines += [f"  {job} can never run, says the scheduler: {why}" for job, why in seen.get("stuck", {}).items()]
     lines.append(f"  {served}" + (f"; last look {seen['updated']}" if seen["updated"] else ""))
     if seen["seconds_left"]:
         lines.append(f"  about {max(1, round(seen['seconds_left'] / 60))} min left")

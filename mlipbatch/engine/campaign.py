@@ -138,6 +138,8 @@ class Campaign:
                 trouble = self._settle(entry, outcome) or trouble
             if isinstance(step, decide.Kill | decide.Stuck):
                 self.log.warning("%s: %s", entry.id, step.sentence)
+                if isinstance(step, decide.Stuck):
+                    self.queue.told(entry.id, step)
                 continue
             changed += 1
             self.queue.forget(entry.id)
@@ -264,6 +266,8 @@ def apply_request(hands: act.Hands, entry: JobEntry, action: str) -> bool:
 def _queued_as(hands: act.Hands, entry: JobEntry) -> tuple[str, str]:
     """Scheduler id and token of a job's last attempt; by the token where the disk does not say that it is in the queue."""
     seen = observe.evidence(observe.last_attempt(hands.project.jobs, entry))
+    if seen.elsewhere:
+        return "", ""
     if entry.state in IN_QUEUE and seen.scheduler_id:
         return seen.scheduler_id, seen.queue_token
     snapshot = Queue(hands.scheduler, time.monotonic, patience_of("local")).ask({})

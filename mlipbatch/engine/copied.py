@@ -59,6 +59,7 @@ def _let_go(project: Project, lease: Lease, original: str) -> None:
             continue
         lease.check()
         if seen.token:
+            write_text(attempt / observe.ELSEWHERE, original + "\n")
             claim.revoke(attempt, seen.claims, why)
         write_text(folder / jobfolder.HOLD, why + "\n")
         jobfolder.move(folder, state, JobState.PENDING, why)

@@ -79,6 +79,7 @@ class Daemon:
         self._watches: dict[str, Watch] = {}  # of leases that others hold: one that stands still is taken over
         self._left: set[str] = set()  # projects that this daemon was asked to leave, or that were taken from it
         self._wrong: dict[str, str] = {}  # projects that cannot be served, with the reason
+        self._fenced = ""
         self._stop = False
 
     def serve(
@@ -91,7 +92,7 @@ class Daemon:
     ) -> None:
         """Tick until stopped. `projects` is asked again every tick: what was submitted meanwhile is served too.
 
-        Raises Locked or InputError where none of the projects could be had, or read; Fenced where all were taken away.
+        Raises Locked or InputError where none of the projects could be had, or read, or all were taken over by others.
         """
         signal.signal(signal.SIGTERM, self._on_signal)
         try:
@@ -99,6 +100,8 @@ class Daemon:
                 undecided = self._take(projects())
                 changed = sum(self._beat(root, served, watch) for root, served in list(self.served.items()))
                 over = once or (until_finished and all(one.campaign.finished for one in self.served.values()))
+                if not self.served and self._fenced:
+                    raise Locked(self._fenced)
                 if not undecided and (over or (self._left and not self.served)):
                     return
                 if not changed:
@@ -151,6 +154,7 @@ class Daemon:
             changed = served.beat()
         except Fenced as fenced:
             log.error("%s", fenced)  # noqa: TRY400  the sentence is for the user
+            self._fenced = str(fenced)
             self._leave(root)
             return 0
         if watch:

@@ -13,6 +13,7 @@ from mlipbatch.store import claim, jobfolder
 
 OVERTIME, SILENT = "overtime", "silent"  # why we killed an attempt ourselves
 KILLED = "killed"  # the file that says so
+ELSEWHERE = "elsewhere"  # in an attempt of a copied project: where the original is
 TIMEOUT_EXIT = "124"  # what coreutils' timeout returns, and the wrapper around a script writes down
 LOG_BYTES = 4096
 
@@ -43,7 +44,7 @@ class Evidence:
     node: str = ""  # where it started
     batch: str = ""  # token of the array or bundle that it was sent in
     task: int | None = None  # which task of the array
-    place: str = ""  # project folder that it was sent from
+    elsewhere: str = ""  # the original of this copied project, where the attempt really runs: not ours to touch
     generation: int = 0  # of the daemon that made it
 
     @property
@@ -82,6 +83,7 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
         killed=_read(attempt, KILLED, there),
         cut=_read(attempt, "scheduler.exit", there) == TIMEOUT_EXIT,
         node=_read(attempt, "started", there).split(" ", 1)[0],
+        elsewhere=_read(attempt, ELSEWHERE, there),
     )
 
 
@@ -95,7 +97,6 @@ def _sent(attempt: Path, there: set[str]) -> Evidence:
         walltime_s=float(intent.get("walltime_s", 0)),
         batch=str(intent.get("batch", "")),
         task=int(intent["task"]) if "task" in intent else None,
-        place=str(intent.get("project", "")),
         generation=int(intent.get("generation", 0)),
     )
 

@@ -27,6 +27,7 @@ class Queue:
         self.sending = Backoff(clock, patience.backoff_s, patience.longest_s, f"send {seed}")
         self.unwell = ""  # since when the scheduler does not answer, and what it says; empty while it does
         self.stuck: dict[str, str] = {}  # job -> why it can never run, as the scheduler says
+        self._told: dict[str, str] = {}  # of those its history tells
         self._asked = -float("inf")
         self._gone: dict[
             str, tuple[int, float, Snapshot | None]
@@ -66,16 +67,22 @@ class Queue:
         return self._once(entry.id, step) if snapshot is not None else step
 
     def _once(self, job: str, step: decide.Step) -> decide.Step:
-        """That it can never run is said once, until it is no longer so."""
+        """That it can never run is told once (`told`), until it is no longer so."""
         if not isinstance(step, decide.Stuck):
             self.stuck.pop(job, None)
+            self._told.pop(job, None)
             return step
-        known = self.stuck.get(job) == step.reason
         self.stuck[job] = step.reason
-        return decide.Wait(step.sentence) if known else step
+        return decide.Wait(step.sentence) if self._told.get(job) == step.reason else step
+
+    def told(self, job: str, step: decide.Stuck) -> None:
+        """Its user was told."""
+        self._told[job] = step.reason
 
     def still_there(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot) -> bool:
         """Is the last attempt of a job that was put back, by hand or by a cut, still in the queue? Then it is cancelled first."""
+        if seen.elsewhere:
+            return False
         if seen.queue_token and seen.queue_token in snapshot.tokens:
             self._gone.pop(entry.id, None)
             with suppress(NoInformation):
@@ -91,7 +98,7 @@ class Queue:
 
     def forget(self, job: str) -> None:
         """A job changed: what was counted of it belongs to the past."""
-        for memory in (self._gone, self._sizes, self._answers, self._claims, self.stuck):
+        for memory in (self._gone, self._sizes, self._answers, self._claims, self.stuck, self._told):
             memory.pop(job, None)
 
     def _counted(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot, attempt: Path) -> decide.Counted:

@@ -24,9 +24,11 @@ def picture(campaign: Campaign, seconds_left: float) -> dict[str, Any]:
     return {
         **counted(campaign.project, campaign.index),
         "updated": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "daemon": {"host": socket.gethostname(), "pid": os.getpid()},
+        "daemon": {"host": socket.gethostname(), "pid": os.getpid(), "generation": campaign.hands.lease.generation},
         "scheduler": campaign.hands.scheduler.name,
         "paused": campaign.paused,
+        "scheduler_silent": campaign.queue.unwell,
+        "stuck": dict(sorted(campaign.queue.stuck.items())[:LISTED]),
         "finished": done,
         "good": bool(outcome and outcome.good),
         "doing": outcome.sentence if outcome else doing(campaign.index),

@@ -45,7 +45,7 @@ class Steering:
             pause = None
         sentence = pause.sentence if pause else ""
         if sentence != self._said:
-            self.log.info("%s", sentence or "goes on")
+            self.log.info("%s", f"paused: {sentence}" if sentence else "goes on")
             self._said = sentence
         return sentence
 

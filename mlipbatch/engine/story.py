@@ -9,6 +9,7 @@ from mlipbatch.core import frames
 from mlipbatch.core.state import JobState
 from mlipbatch.stages.base import Attempt, read_attempts
 from mlipbatch.store import archive, catalogue, jobfolder
+from mlipbatch.store.control import read_pause
 from mlipbatch.store.lease import is_locked
 from mlipbatch.store.project import Project
 
@@ -87,6 +88,9 @@ def reason(project: Project, story: dict[str, Any]) -> list[str]:
 def _waits(project: Project, story: dict[str, Any], last: str) -> str:
     if story["held"]:
         return f"somebody put a file HOLD beside it; remove {story['folder']}/HOLD to let it run"
+    pause = read_pause(project)
+    if pause is not None:
+        return f"the project is paused: {pause.sentence}"
     if not is_locked(project):
         return "no daemon serves this project; start one with `mlipbatch daemon`"
     return f"it waits for {story['cores']} free cores behind jobs of higher priority ({last})"

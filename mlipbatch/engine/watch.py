@@ -55,7 +55,8 @@ class Watch:
         for job in list(self._open):
             self._look_again(job)
         for job in self._due():
-            self._read(job)
+            if job in self.jobs:  # it may have left the queue since the round began
+                self._read(job)
         snapshot = self.queue.ask(self._known)
         if snapshot is not None:
             self._compare(snapshot)
