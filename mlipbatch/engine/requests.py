@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from mlipbatch.config import load_config
-<<<<<<< HEAD
 from mlipbatch.core.job import JobEntry
-=======
 from mlipbatch.engine import copied
->>>>>>> protocol
 from mlipbatch.engine.act import Hands
 from mlipbatch.engine.campaign import apply_request
 from mlipbatch.engine.place import Places
@@ -25,13 +22,8 @@ def obey(project: Project, action: str, jobs: list[str]) -> bool:
             place = Places()(project)
             hands = Hands(project, load_config(project.config), place.scheduler, place.largest, lease)
             for job in jobs:
-<<<<<<< HEAD
                 apply_request(hands, JobEntry(job, catalogue.look(project.jobs, job).state), action)
-    except Locked:
-=======
-                apply_request(hands, jobfolder.entry(project.jobs / job), action)
     except (Locked, Fenced):
->>>>>>> protocol
         drop_request(project, action, jobs)
         return True
     return False

@@ -14,7 +14,7 @@ import yaml
 
 from mlipbatch.core.job import JobEntry, JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
-from mlipbatch.store.durable import Steps, durably, making_folder, placing, syncing, write_text
+from mlipbatch.store.durable import Steps, append, durably, making_folder, placing, syncing, write_text
 
 HOLD, ATTEMPT = "HOLD", "attempt-"
 STATES = {state.value: state for state in JobState}
@@ -163,8 +163,7 @@ def moving(folder: Path, before: JobState, after: JobState, why: str, record: st
 
 def note(folder: Path, sentence: str) -> None:
     """Append a line to history.log."""
-    with open(f"{folder}/history.log", "a", encoding="utf-8") as handle:
-        handle.write(_line(" ".join(sentence.split("\n"))))
+    append(f"{folder}/history.log", _line(" ".join(sentence.split("\n"))))
 
 
 def _line(sentence: str) -> str:
