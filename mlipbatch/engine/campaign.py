@@ -13,7 +13,9 @@ from mlipbatch.core.job import JobEntry, Verdict
 from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
 from mlipbatch.engine import act, decide, observe, submission
 from mlipbatch.engine import steps as steps_of_jobs
+from mlipbatch.engine.batches import Batches
 from mlipbatch.engine.index import Index
+from mlipbatch.engine.pack import Unit, pack
 from mlipbatch.engine.patience import Clock, Patience
 from mlipbatch.engine.patience import patience as patience_of
 from mlipbatch.engine.queue import Queue
@@ -48,6 +50,7 @@ class Campaign:
         self.hands = act.Hands(project, load_config(project.config), scheduler, largest, lease or Unfenced())
         self.queue = Queue(scheduler, clock, patience or patience_of(scheduler.name), project.id)
         self.steering = Steering(self.hands, self.log)
+        self.batches = Batches()
         self.index = Index(project.jobs)
         self.index.load()
         self.paused = ""  # why nothing moves at present
@@ -175,24 +178,37 @@ class Campaign:
         self._held_back = self.steering.held_back(self.hands)
         if snapshot is None or not pending or self._held_back or not self.queue.sending.ready:
             return 0
-        taken = sum(min(entry.cores, self.hands.largest) for entry in self.index.in_state(*IN_QUEUE))
+        taken = self.batches.cores(self.hands, self.index.in_state(*IN_QUEUE))
         room, ours = self.hands.scheduler.room(snapshot), self.hands.config.resources.parallel_cores - taken
         free = ours if room.cores is None else min(room.cores, ours)
         sent = 0
-        for entry in decide.to_submit(pending, free, self.hands.largest, room.jobs):
-            if self._still_there(entry, snapshot):
-                continue
-            self.queue.forget(entry.id)
-            if not self._guard(entry, lambda entry=entry: submission.submit(self.hands, entry)):  # type: ignore[misc]
-                self.queue.sending.failed()
+        for unit in pack(pending, self.hands.scheduler.site, room.jobs, free, self.hands.largest, self.batches.apart):
+            chosen = unit.only(lambda entry: not self._still_there(entry, snapshot))
+            for entry in chosen.jobs:
+                self.queue.forget(entry.id)
+            went_well = not chosen.jobs or self._send(chosen)
+            for entry in chosen.jobs:
                 self.index.refresh(entry.id)
+                after = self.index.entries.get(entry.id)
+                self._settled &= after is not None and after.state not in ENDED  # refused: the stages want to know
+            if not went_well:
+                self.queue.sending.failed()
                 break
             self.queue.sending.succeeded()
-            self.index.refresh(entry.id)
-            sent += 1
-            after = self.index.entries.get(entry.id)
-            self._settled &= after is not None and after.state not in ENDED  # refused: the stages want to know
+            sent += len(chosen.jobs)
         return sent
+
+    def _send(self, unit: Unit) -> bool:
+        """A job by itself, or a batch; one job that breaks its kind does not keep the others of its batch back."""
+        alone = unit.alone
+        if alone is not None:
+            return self._guard(alone, lambda: submission.submit(self.hands, alone))
+        return self.batches.submit(self.hands, unit, self._prepare)
+
+    def _prepare(self, hands: act.Hands, entry: JobEntry, batch: str, task: int) -> submission.Ready | None:
+        made: list[submission.Ready | None] = []
+        self._guard(entry, lambda: made.append(submission.prepare(hands, entry, batch, task)))
+        return made[0] if made else None
 
     def _still_there(self, entry: JobEntry, snapshot: Snapshot) -> bool:
         """A job put back by hand while its last attempt was still running: that one goes first."""
@@ -227,7 +243,7 @@ def apply_request(hands: act.Hands, entry: JobEntry, action: str) -> bool:
 def _queued_as(hands: act.Hands, entry: JobEntry) -> tuple[str, str]:
     """Scheduler id and token of a job's last attempt; by the token where the disk does not say that it is in the queue."""
     seen = observe.evidence(observe.last_attempt(hands.project.jobs, entry))
-    if seen.elsewhere:
+    if seen.elsewhere or seen.batch:  # a member of a batch is given up, and its batch ends it: the others run on
         return "", ""
     if entry.state in IN_QUEUE and seen.scheduler_id:
         return seen.scheduler_id, seen.queue_token

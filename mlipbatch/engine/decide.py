@@ -98,7 +98,7 @@ Step = Started | LookUp | Adopt | Unsent | Kill | Stuck | Ended | Wait
 def next_step(entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, counted: Counted, patience: Patience) -> Step:
     """What a job in the queue needs now. The job's own marker is stronger than the queue; no answer is no information."""
     own_exit = seen.exit_code is not None and seen.exit_code <= LAST_OWN_EXIT
-    if own_exit or (seen.exit_code is not None and seen.cut):
+    if own_exit or (seen.exit_code is not None and (seen.cut or seen.settled)):
         return _ended(seen, snapshot)
     if snapshot is None:
         return _started(entry, seen)
