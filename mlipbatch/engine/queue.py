@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlipbatch.core.job import JobEntry
-from mlipbatch.core.state import IN_THE_QUEUE
+from mlipbatch.core.state import IN_THE_QUEUE, JobState
 from mlipbatch.engine import decide, lookup, observe
 from mlipbatch.engine.observe import Evidence
 from mlipbatch.engine.patience import Backoff, Clock, Patience
@@ -27,6 +27,7 @@ class Queue:
         self.sending = Backoff(clock, patience.backoff_s, patience.longest_s, f"send {seed}")
         self.unwell = ""  # since when the scheduler does not answer, and what it says; empty while it does
         self.stuck: dict[str, str] = {}  # job -> why it can never run, as the scheduler says
+        self._late: set[str] = set()  # tokens of attempts that were revoked because they were not in the queue
         self._told: dict[str, str] = {}  # of those its history tells
         self._asked = -float("inf")
         self._gone: dict[
@@ -52,6 +53,7 @@ class Queue:
             return None
         self.asking.succeeded()
         self.unwell = ""
+        self._cancel_late(snapshot)
         return snapshot
 
     def next_step(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, attempt: Path) -> decide.Step:
@@ -62,6 +64,8 @@ class Queue:
         step = decide.next_step(entry, seen, snapshot, counted, self.patience)
         if isinstance(step, decide.LookUp) and snapshot is not None:
             step = self._look_up(entry, seen, snapshot, counted)
+        if isinstance(step, decide.Unsent) and not seen.batch:
+            self._late.add(seen.token)
         if isinstance(step, decide.Ended):  # one that was started again since has a claim more, and is not over
             return replace(step, claims=min(before, seen.claims))
         return self._once(entry.id, step) if snapshot is not None else step
@@ -81,7 +85,7 @@ class Queue:
 
     def still_there(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot) -> bool:
         """Is the last attempt of a job that was put back, by hand or by a cut, still in the queue? Then it is cancelled first."""
-        if seen.elsewhere:
+        if seen.elsewhere or seen.batch:  # a member of a batch: the batch ends one that is given up
             return False
         if seen.queue_token and seen.queue_token in snapshot.tokens:
             self._gone.pop(entry.id, None)
@@ -91,6 +95,12 @@ class Queue:
         if not seen.began or seen.exit_code is not None or seen.revoked:
             return False
         return not self._counted(entry, seen, snapshot, Path()).lost(self.patience)
+
+    def _cancel_late(self, snapshot: Snapshot) -> None:
+        """What was given up as never arrived, and is in the queue after all, would run nothing: it need not wait its turn."""
+        for token in self._late & snapshot.tokens.keys():
+            with suppress(NoInformation):
+                self.scheduler.cancel(snapshot.tokens[token], token)
 
     def counting(self, job: str) -> bool:
         """Is something of it counted from answer to answer, so that the next one may be the last that was wanted?"""
@@ -115,6 +125,7 @@ class Queue:
         """Seconds for which the output of a running job that prints steadily did not grow, as far as we have watched it."""
         queued = snapshot.jobs.get(seen.scheduler_id)
         running = queued is not None and queued.state in IN_THE_QUEUE and seen.started and not seen.batch
+        running = running and entry.state is JobState.RUNNING  # not in the tick that hears of its start
         if not running or entry.kind not in decide.STEADY:
             self._sizes.pop(entry.id, None)
             return 0.0

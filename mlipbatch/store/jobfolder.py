@@ -14,7 +14,7 @@ import yaml
 
 from mlipbatch.core.job import JobEntry, JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
-from mlipbatch.store.durable import Steps, durably, is_odd, making_folder, placing, syncing, write_text
+from mlipbatch.store.durable import Steps, append, durably, is_odd, making_folder, placing, syncing, write_text
 
 HOLD, ATTEMPT = "HOLD", "attempt-"
 STATES = {state.value: state for state in JobState}
@@ -50,7 +50,11 @@ def understand(folder: Path | str, names: Collection[str]) -> Look:
     states = STATES.keys() & names
     if not states:
         raise Unreadable(f"{folder} has no state file; make an empty file PENDING there to have it run")
-    state = states.pop() if len(states) == 1 else max(states, key=lambda name: os.lstat(f"{folder}/{name}").st_mtime_ns)
+    state = (
+        states.pop()
+        if len(states) == 1
+        else max(states, key=lambda name: (os.lstat(f"{folder}/{name}").st_mtime_ns, name))
+    )
     attempts = [int(name[8:]) for name in names if name.startswith(ATTEMPT) and name[8:].isdigit()]
     return Look(STATES[state], HOLD in names, max(attempts, default=0))
 
@@ -141,23 +145,25 @@ def move(folder: Path, before: JobState, after: JobState, why: str, record: str 
     durably(moving(folder, before, after, why, record))
 
 
-def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[None]:
-    """`move`, in steps: its text is durable before the state file gets its new name."""
+def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[Look]:
+    """`move`, in steps: its text is durable before the state file gets its new name. Returns what the folder then is."""
     if after not in TRANSITIONS[before]:
         raise ValueError(f"{folder}: {before} -> {after} is no transition")
     root = str(folder)
     yield from placing(f"{root}/{before}", f"{why}\n{record}".encode())
     os.rename(f"{root}/{before}", f"{root}/{after}")
-    for other in (STATES.keys() & os.listdir(root)) - {after.value}:
+    names = os.listdir(root)
+    others = (STATES.keys() & names) - {after.value}
+    for other in others:
         os.unlink(f"{root}/{other}")  # left by a hand edit: in a copy of the project its time might be the newer one
     yield from syncing(root)
     note(folder, f"{before} -> {after}  {why}")
+    return understand(folder, set(names) - others)
 
 
 def note(folder: Path, sentence: str) -> None:
     """Append a line to history.log."""
-    with open(f"{folder}/history.log", "a", encoding="utf-8") as handle:
-        handle.write(_line(" ".join(sentence.split("\n"))))
+    append(f"{folder}/history.log", _line(" ".join(sentence.split("\n"))))
 
 
 def _line(sentence: str) -> str:

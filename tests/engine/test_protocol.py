@@ -54,6 +54,26 @@ def test_a_late_accept_before_it_was_given_up_is_adopted(virtual: Virtual) -> No
     assert virtual.runs("a") == ["attempt-1"]
 
 
+def test_what_arrives_after_it_was_given_up_does_not_wait_its_turn_for_nothing(virtual: Virtual) -> None:
+    virtual.fake.slots = 1
+    virtual.fake.program = lambda _folder: Program(3000.0)
+    virtual.add(task("first", priority=9), task("a"))
+    virtual.fake.fail("submit", "ok", "late")
+    virtual.run(1200)
+    late = next(job for job in virtual.fake.book if job.folder == virtual.folder("a") / "attempt-1")
+    assert (late.state, late.restart) == (QueueState.CANCELLED, 0)
+    assert virtual.finish() == {"a": "DONE", "first": "DONE"}
+    assert virtual.runs("a") == ["attempt-2"]
+
+
+def test_a_submit_yaml_that_somebody_spoilt_stops_nobody(virtual: Virtual) -> None:
+    virtual.add(task("a"), task("b"))
+    virtual.run(30)
+    (virtual.folder("a") / "attempt-1" / "submit.yaml").write_text("token: [1]\nwalltime_s: long\ntask: x\n")
+    virtual.start()
+    assert virtual.finish()["b"] == "DONE"
+
+
 def test_it_is_revoked_on_the_disk_before_it_waits_again(virtual: Virtual) -> None:
     virtual.fake.fail("submit", "unsent")
     virtual.add(task("a"))

@@ -88,9 +88,9 @@ def test_shellcheck_has_nothing_to_say(tmp_path: Path, template: str, attack: st
     plan = AttemptPlan("base", attack, _line(["pw.x", attack]), environment={"B": attack}, resources=Resources(4, 600))
     text = render(template, job="gen000/scf/a", attempt=1, token="mb-1", folder=folder, inbox=folder, plan=plan, site=site)
     (folder / "job.sh").write_text(text)
-    said = subprocess.run(
-        ["shellcheck", "-s", "bash", "-e", "SC2016", str(folder / "job.sh")]  # SC2016: what does not expand is meant not to, capture_output=True, text=True, check=False
-    )
+    quoted = "SC2016"  # "expressions don't expand in single quotes": that is what they are for
+    argv = ["shellcheck", "-s", "bash", "-e", quoted, str(folder / "job.sh")]
+    said = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout
 
 
