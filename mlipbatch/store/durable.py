@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Steps = Generator[int, None, T]  # a deed that yields the handle of what has to be durable before it goes on
 
-ODD = frozenset({errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENOTEMPTY, errno.EEXIST, errno.ENAMETOOLONG})
+ODD = frozenset(
+    {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENOTEMPTY, errno.EEXIST, errno.ENAMETOOLONG}
+)
 """What is wrong with one path, because somebody put something else there; all other errors are the disk's."""
 
 TOGETHER = 16  # a journal takes so many syncs for little more than the price of one

@@ -1,4 +1,4 @@
-"""A campaign under random trouble: what the world, the scheduler and people may do at any moment, and what has to hold after each."""
+"""A campaign under random trouble: what machines, the scheduler and people may do at any moment, and what has to hold after it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.engine.fake_parts import FakeJob
 from tests.reliability.failpoints import Killed, failpoint, full
 from tests.reliability.virtual import TEMPERS, World, make_template
 
-MEMORY = Path("/dev/shm")  # noqa: S108  where fsync costs nothing
+MEMORY = Path("/dev/shm")
 NAMES = st.sampled_from(sorted(TEMPERS))
 SUBMISSION = ("lose", "late", "unsent", "twice", "reject", "refuse")
 BLAMELESS = (QueueState.NODE_FAILED, QueueState.PREEMPTED)

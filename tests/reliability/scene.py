@@ -1,7 +1,7 @@
 """A small project in the middle of a campaign; its jobs are real bash and a pw.x that plays a recorded output, and sign a ledger.
 
-It has what there can be: labels that are DONE, one that is to come, jobs that wait, that are held, that were given up, one that fails
-once, one whose submission was cut off, one that died with its machine, and a person's request in the inbox.
+It has what there can be: labels that are DONE, one that is to come, jobs that wait, that are held, that were given up, one that
+fails once, one whose submission was cut off, one that died with its machine, and a person's request in the inbox.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ def job(name: str, script: str, kind: str = "cut") -> JobSpec:
 
 
 ANSWER = "echo 42 > answer"
-SECOND = '[ "$(grep -c "^$(basename "$(dirname "$PWD")")/" "$LEDGER")" -ge 2 ]'  # it ran before; an attempt may not have
+SECOND = (
+    '[ "$(grep -c "^$(basename "$(dirname "$PWD")")/" "$LEDGER")" -ge 2 ]'  # it ran before; an attempt may not have
+)
 
 
 def structures() -> list[Atoms]:
@@ -133,7 +135,9 @@ def build(root: Path) -> Scene:
         _add(project, job("early", ANSWER), job("bad", "exit 3"), job("candidates", ANSWER, "generate"))
         for folder in (project.jobs / "gen000/scf" / HELD[0], project.jobs / "gen000/generate" / HELD[1]):
             (folder / jobfolder.HOLD).touch()
-        _serve(project, here, lambda: all(scene.states()[name] in {"DONE", "FAILED"} for name in (*THERE, "early", "bad")))
+        _serve(
+            project, here, lambda: all(scene.states()[name] in {"DONE", "FAILED"} for name in (*THERE, "early", "bad"))
+        )
         _add(project, job("gone", f"{SECOND} || sleep 60; {ANSWER}"))
         _serve(project, here, lambda: scene.states()["gone"] == "RUNNING")
         for session in sessions(str(root)):

@@ -1,7 +1,7 @@
 """A daemon under strace: the syscalls that write are counted, and any of them can be made the last one, or fail.
 
 The daemon is `mlipbatch daemon` itself, in a fork of this process: the imports are there already, and strace, which is attached
-before its first line, counts nothing but the daemon's own work. `bare_daemon` starts it from the command line, the interpreter included.
+before its first line, counts nothing but the daemon's own work.
 """
 
 from __future__ import annotations
@@ -22,9 +22,23 @@ from pathlib import Path
 from tests.reliability.scene import Scene
 
 WRITING = (
-    "openat,creat,write,pwrite64,writev,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,"
-    "rmdir,ftruncate,truncate,fsync,fdatasync,utimensat,chmod,fchmod,fchmodat,vfork,clone,clone3"
-).split(",")
+    *(
+        "openat",
+        "creat",
+        "write",
+        "pwrite64",
+        "writev",
+        "rename",
+        "renameat",
+        "renameat2",
+        "link",
+        "linkat",
+        "symlink",
+        "symlinkat",
+    ),
+    *("unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "ftruncate", "truncate", "fsync", "fdatasync", "utimensat"),
+    *("chmod", "fchmod", "fchmodat", "vfork", "clone", "clone3"),
+)
 AVAILABLE = shutil.which("strace") is not None
 CALL = re.compile(r"^(?:(?P<thread>\d+) +)?(?P<name>\w+)\((?P<rest>.*)")
 OPENED_TO_READ = re.compile(r"O_RDONLY")
@@ -85,7 +99,20 @@ def attach(pid: int, log: Path, *injections: str) -> subprocess.Popen[str]:
     """strace on a stopped daemon; returns when it has it, and lets it go."""
     inject = [word for one in injections for word in ("-e", f"inject={one}")]
     follow = ["-f", "-b", "execve"]  # the daemon's threads, and not the jobs that it starts
-    argv = ["strace", *follow, "-y", "-s", "0", "-p", str(pid), "-o", str(log), "-e", f"trace={','.join(WRITING)}", *inject]
+    argv = [
+        "strace",
+        *follow,
+        "-y",
+        "-s",
+        "0",
+        "-p",
+        str(pid),
+        "-o",
+        str(log),
+        "-e",
+        f"trace={','.join(WRITING)}",
+        *inject,
+    ]
     tracer = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
     said = tracer.stderr.readline() if tracer.stderr else ""
     if "attached" not in said:

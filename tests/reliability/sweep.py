@@ -1,4 +1,4 @@
-"""The sweep: a daemon killed, or denied, at each syscall that writes; then what is left is judged, and a second daemon finishes it.
+"""The sweep: a daemon killed, or denied, at each syscall that writes; what is left is judged, and a second daemon finishes it.
 
     .venv/bin/python -m tests.reliability.sweep kill --points 500 --json kills.json
     .venv/bin/python -m tests.reliability.sweep deny --points 200 --json denials.json
@@ -27,7 +27,7 @@ from tests.reliability.straced import Point
 
 KILLED = -9
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "ESTALE")
-MEMORY = Path("/dev/shm")  # noqa: S108  where fsync costs nothing: a killed process loses no page of it
+MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What people and programs leave lying about: obeyed where it is documented, set aside or let lie where it is not; nothing stops for it."""
+"""What people and programs leave lying about: obeyed where that is documented, else set aside or let lie; nothing stops for it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def test_junk_among_the_folders_is_let_lie(world: World, place: str, spoil: Call
 
 @pytest.mark.parametrize("spoil", SPOILS)
 @pytest.mark.parametrize("state", ["RUNNING", *(["PENDING", "DONE", "FAILED"] if LONG else [])])
-def test_a_state_that_is_no_file_costs_its_own_job_at_most(world: World, state: str, spoil: Callable[[Path], None]) -> None:
+def test_a_state_that_is_no_file_costs_its_own_job_at_most(
+    world: World, state: str, spoil: Callable[[Path], None]
+) -> None:
     spoil(world.folder("good") / state)
     world.campaign.index.refresh("gen000/cut/good")
     others(world, "good")

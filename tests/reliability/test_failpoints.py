@@ -64,7 +64,9 @@ def judge(root: Path, when: int, suspended: bool) -> list[str]:
     states = world.settle()
     right = {name: "FAILED" if name == "bad" else "DONE" for name in states}
     wrong = [*one, *one_state(world), *world.at_once(), *world.ran_twice(), *world.ran_late(), *world.moved_oddly()]
-    wrong += [f"{name} ended as {states[name]}: {world.reasons()[name]}" for name in right if states[name] != right[name]]
+    wrong += [
+        f"{name} ended as {states[name]}: {world.reasons()[name]}" for name in right if states[name] != right[name]
+    ]
     wrong += [f"label {name} changed" for name, text in labels.items() if world.labels().get(name) != text]
     wrong += [f"nothing was struck, {left} writes were left"] if left else []
     shutil.rmtree(root)
@@ -104,5 +106,7 @@ def follow(world: World, when: int) -> int:
 
 def one_state(world: World) -> list[str]:
     """Jobs that have not exactly one state file."""
-    found = {folder.name: [s for s in JobState if (folder / s).exists()] for folder in jobfolder.walk(world.project.jobs)}
+    found = {
+        folder.name: [s for s in JobState if (folder / s).exists()] for folder in jobfolder.walk(world.project.jobs)
+    }
     return [f"{name} has the states {states}" for name, states in found.items() if len(states) != 1]
