@@ -68,6 +68,10 @@ def deny(template: Scene, folder: Path, point: Point, error: str) -> Outcome:
     except TimeoutError:
         return Outcome(f"{point} {error}", "", [f"the daemon did not go on by itself: {scene.states()}"])
     hit = next((straced.bare(line) for line in _log(scene) if "(INJECTED)" in line), "")
+    if (
+        code == 1 and not scene.project.status.exists()
+    ):  # at its start, before it served: it says why, and is started again
+        return Outcome(f"{point} {error}", hit, _finish(scene, labels), "at its start")
     wrong = checks.at_the_end(scene, labels) + ([f"the daemon ended with exit code {code}"] if code else [])
     paused = [line for line in scene.project.log.read_text().splitlines() if "paused" in line]
     return Outcome(f"{point} {error}", hit, wrong, paused[-1] if paused else "")
@@ -106,7 +110,8 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "points": len(outcomes),
         "hit": len(hit),
         "hit_by_syscall": dict(Counter(outcome.hit.split("(")[0] for outcome in hit)),
-        "said_paused": sum(bool(outcome.said) for outcome in outcomes),
+        "ended_at_start": sum(outcome.said == "at its start" for outcome in outcomes),
+        "said_paused": sum("paused" in outcome.said for outcome in outcomes),
         "wrong": [{"point": o.point, "hit": o.hit, "wrong": o.wrong} for o in outcomes if o.wrong],
     }
 

@@ -10,10 +10,10 @@ import pytest
 
 from mlipbatch.core.state import JobState
 from mlipbatch.store import jobfolder
-from tests.reliability.failpoints import Killed, failpoint
-from tests.reliability.machine import template
+from mlipbatch.store.lease import Fenced
+from tests.reliability.failpoints import Killed, failpoint, once
 from tests.reliability.scene import LONG
-from tests.reliability.virtual import World
+from tests.reliability.virtual import World, template
 
 STEP_S, TICKS, POINTS = 60.0, 300, 24
 
@@ -75,19 +75,16 @@ def judge(root: Path, when: int, suspended: bool) -> list[str]:
 
 def follow(world: World, when: int) -> int:
     """At this write the daemon stands still; another node takes over and works for an hour; then the first goes on, and stops."""
-    from mlipbatch.store.lease import Fenced
-
     old, done = world.campaign, []
 
-    def stand_still(_call: str) -> None:
-        if not done:
-            done.append(True)
-            world.take_over()
-            world.tick(60, every=STEP_S)
+    def stand_still() -> None:
+        done.append(True)
+        world.take_over()
+        world.tick(60, every=STEP_S)
 
     for _ in range(TICKS):
         world.scheduler.advance(STEP_S)
-        with failpoint(when, stand_still) as point:
+        with failpoint(when, once(stand_still)) as point:
             try:
                 old.tick()
             except Fenced:
