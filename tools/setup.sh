@@ -17,6 +17,8 @@ die() { say "$*"; exit 1; }
 missing_packages() { # for running: always looked at, it costs nothing
   command -v pw.x >/dev/null || echo quantum-espresso
   command -v shellcheck >/dev/null || echo shellcheck # tests: every job script that is rendered
+  command -v strace >/dev/null || echo strace # tests: a daemon killed in any syscall that writes
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || echo faketime # tests: a clock that is an hour off
   compgen -G '/usr/share/espresso/pseudo/*.UPF' >/dev/null || echo quantum-espresso-data
   # Debian's pw.x comes with the reference BLAS, which takes 1.6 times as long
   if [ "$(command -v pw.x || echo /usr/bin/pw.x)" = /usr/bin/pw.x ]; then

@@ -60,11 +60,16 @@ def _finish(scene: Scene, labels: dict[str, bytes]) -> list[str]:
 
 
 def deny(template: Scene, folder: Path, point: Point, error: str) -> Outcome:
-    """This call fails once; the daemon lives, says so, and goes on by itself."""
+    """This call fails once; the daemon lives, says so, and goes on by itself.
+
+    In its first thread: the others are new in every pass, and the n-th call of each of them would fail for ever.
+    """
     scene = template.copy(folder)
     labels = checks.labels_of(scene)
     try:
-        code = straced.serve(scene, f"{point.syscall}:error={error}:when={point.when}", until=scene.ended)
+        code = straced.serve(
+            scene, f"{point.syscall}:error={error}:when={point.when}", until=scene.ended, threads=False
+        )
     except TimeoutError:
         return Outcome(f"{point} {error}", "", [f"the daemon did not go on by itself: {scene.states()}"])
     hit = next((straced.bare(line) for line in _log(scene) if "(INJECTED)" in line), "")
@@ -91,16 +96,21 @@ def sample(found: Sequence[Point], number: int, seed: int) -> list[Point]:
 def sweep(what: str, number: int, seed: int, folder: Path) -> list[Outcome]:
     """All points, or so many of them."""
     template = build(folder / "template")
-    found = straced.points(template.copy(folder / "counted"))
+    found = straced.points(template.copy(folder / "counted"), threads=what == "kill")
     outcomes = []
     for position, point in enumerate(sample(found, min(number, len(found)), seed)):
         place = folder / f"{position:04d}"
         error = ERRORS[position % len(ERRORS)]
-        outcome = kill(template, place, point) if what == "kill" else deny(template, place, point, error)
-        outcomes.append(outcome)
-        if not outcome.wrong:
-            shutil.rmtree(place)
+        outcomes.append(kill(template, place, point) if what == "kill" else deny(template, place, point, error))
+        tidy(place, outcomes[-1])
     return outcomes
+
+
+def tidy(place: Path, outcome: Outcome) -> Outcome:
+    """Keep what is to be looked at."""
+    if not outcome.wrong:
+        shutil.rmtree(place)
+    return outcome
 
 
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
