@@ -1,4 +1,4 @@
-"""Job folders: reading one, making one, moving its state. Only the holder of the project's lock may write."""
+"""Job folders: reading one, making one, moving its state. Only the holder of the project's lease may write."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 class Unreadable(Exception):
     """A job folder that cannot be understood; it is set aside with this reason, and nothing else stops."""
+
+
+class Moved(Unreadable):
+    """A job that is in another state than its mover believed: it is looked at again, and nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -142,14 +146,24 @@ def move(folder: Path, before: JobState, after: JobState, why: str, record: str 
 
 
 def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[None]:
-    """`move`, in steps: its text is durable before the state file gets its new name."""
+    """`move`, in steps: its text is durable before the state file gets its new name.
+
+    Raises Moved where the job is no longer in the state `before`: a person, or another daemon that took over, was faster.
+    """
     if after not in TRANSITIONS[before]:
         raise ValueError(f"{folder}: {before} -> {after} is no transition")
     root = str(folder)
-    yield from placing(f"{root}/{before}", f"{why}\n{record}".encode())
-    os.rename(f"{root}/{before}", f"{root}/{after}")
-    for other in (STATES.keys() & os.listdir(root)) - {after.value}:
-        os.unlink(f"{root}/{other}")  # left by a hand edit: in a copy of the project its time might be the newer one
+    left_over = (STATES.keys() & os.listdir(root)) - {before.value, after.value}
+    text = f"{root}/.state.{os.getpid()}"
+    yield from placing(text, f"{why}\n{record}".encode())
+    try:
+        os.rename(f"{root}/{before}", f"{root}/{after}")
+    except FileNotFoundError:
+        os.unlink(text)
+        raise Moved(f"{folder} is no longer {before}") from None
+    os.rename(text, f"{root}/{after}")
+    for other in left_over:
+        os.unlink(f"{root}/{other}")  # by a hand edit: in a copy of the project its time might be the newer one
     yield from syncing(root)
     note(folder, f"{before} -> {after}  {why}")
 
