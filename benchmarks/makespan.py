@@ -3,9 +3,9 @@
     python benchmarks/makespan.py --simulated [--jobs 10000 --limit 100 --slots 100 --wait 60 --fail 0] [--json FILE]
     python benchmarks/makespan.py --slurm [--jobs 1000 --slots 2] [--json FILE]
 
-Simulated: jobs of 5 s to an hour (log-normal, median 2 min), in virtual time, the real engine on real folders. SLURM: a real slurmctld
-and slurmd on the loopback device (tools/slurm.sh), sleeps of 0.05 to 2 s. Busy share is the run time of all programs divided by
-slots times makespan; what is missing from 1 is waiting, starting and the tail.
+Simulated: jobs of 5 s to an hour (log-normal, median 2 min), in virtual time, the real engine on real folders. SLURM: a real
+slurmctld and slurmd on the loopback device (tools/slurm.sh), sleeps of 0.05 to 2 s. Busy share is the run time of all programs
+divided by slots times makespan; what is missing from 1 is waiting, starting and the tail.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--wait", type=float, default=60.0, help="s, median of the wait in the queue (simulated)")
     parser.add_argument("--fail", type=float, default=0.0, help="chance that a run fails (simulated)")
     parser.add_argument("--interval", type=float, help="s between two looks of the engine (15; 0.5)")
+    parser.add_argument("--only", choices=["mlipbatch", "one_job_one_sbatch"], help="one of the two ways")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     arguments = parser.parse_args()

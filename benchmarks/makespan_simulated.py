@@ -37,7 +37,11 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, object]:
         "fail": arguments.fail,
         "longest_s": max(seconds.values()),
         "work_s": round(sum(seconds.values())),
-        **{way: _run(arguments, scratch / way, seconds, slots, which) for way, which in ways.items()},
+        **{
+            way: _run(arguments, scratch / way, seconds, slots, which)
+            for way, which in ways.items()
+            if arguments.only in {None, way}
+        },
     }
 
 
@@ -47,12 +51,8 @@ def _run(
     jobs = {name: ("true", ROUNDED_S * ceil(2 * length / ROUNDED_S)) for name, length in seconds.items()}
     project = make_project(folder, jobs)
     queue = Queue(name="main", max_walltime=86400, cores_per_node=1)
-    site = Site(
-        name="simulated", scheduler="slurm", queues=[queue], limits=limits, interval=arguments.interval or 15.0
-    )
-    world = World(
-        nodes=slots, seed=arguments.seed, waits=Waits(arguments.wait), mishaps=Mishaps(fails=arguments.fail)
-    )
+    site = Site(name="simulated", scheduler="slurm", queues=[queue], limits=limits, interval=arguments.interval or 15.0)
+    world = World(nodes=slots, seed=arguments.seed, waits=Waits(arguments.wait), mishaps=Mishaps(fails=arguments.fail))
     simulation = Simulation(
         project, site, world, lambda job: seconds[job.split("/")[2]], Goal(lambda *_: (), loop.outcome)
     )
@@ -74,6 +74,6 @@ def _run(
 def _told(simulation: Simulation, begun: float) -> bool:
     """Finished? Every 500 ticks a line on how far it is."""
     if simulation.ticks % 500 == 0:
-        line = f"{time.monotonic() - begun:.0f} s: virtual {simulation.clock.now / 3600:.1f} h, {len(simulation.programs.runs)} runs"
-        sys.stderr.write(line + "\n")
+        hours, runs = simulation.clock.now / 3600, len(simulation.programs.runs)
+        sys.stderr.write(f"{time.monotonic() - begun:.0f} s: virtual {hours:.1f} h, {runs} runs\n")
     return simulation.campaign.finished

@@ -16,6 +16,7 @@ die() { say "$*"; exit 1; }
 
 missing_packages() { # for running: always looked at, it costs nothing
   command -v pw.x >/dev/null || echo quantum-espresso
+  command -v shellcheck >/dev/null || echo shellcheck # tests: every job script that is rendered
   compgen -G '/usr/share/espresso/pseudo/*.UPF' >/dev/null || echo quantum-espresso-data
   # Debian's pw.x comes with the reference BLAS, which takes 1.6 times as long
   if [ "$(command -v pw.x || echo /usr/bin/pw.x)" = /usr/bin/pw.x ]; then

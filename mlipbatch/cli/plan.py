@@ -30,8 +30,7 @@ def plan(
     from mlipbatch.config import load_expanded, need_pseudopotentials
     from mlipbatch.config.cost import estimate
     from mlipbatch.config.errors import InputError
-    from mlipbatch.config.site import LOCAL
-    from mlipbatch.config.site_file import chosen_site
+    from mlipbatch.engine.place import site_called
     from mlipbatch.engine.simulate.estimate import campaign
 
     config, reasons = load_expanded(source, labels=False)
@@ -40,7 +39,7 @@ def plan(
     except InputError as error:
         common.say(f"{source}: `submit` will refuse this: {error.message}")
     values, cost = _values(config.model_dump(mode="json"), reasons), estimate(config)
-    time = campaign(config, cost, chosen_site() or LOCAL, queue_wait * 60)
+    time = campaign(config, cost, site_called(config.resources.site), queue_wait * 60)
     if as_json:
         common.result_json(_as_json(values, cost, time))
     else:

@@ -131,7 +131,11 @@ class Campaign:
         trouble: BaseException | None = None
         changed = 0
         for (entry, _, step), outcome in transitions.carry_out(self.hands, decided):
-            trouble = self._settle(entry, outcome) or trouble
+            if isinstance(outcome, jobfolder.Look):
+                self.index.moved(entry.id, outcome)
+                self._tell([entry.id])
+            else:
+                trouble = self._settle(entry, outcome) or trouble
             if isinstance(step, decide.Kill | decide.Stuck):
                 self.log.warning("%s: %s", entry.id, step.sentence)
                 if isinstance(step, decide.Stuck):

@@ -17,7 +17,7 @@ from mlipbatch.core.state import JobState
 from mlipbatch.stages import label
 from mlipbatch.stages.base import Goal, Outcome
 from mlipbatch.stages.view import View
-from mlipbatch.store import jobfolder
+from mlipbatch.store import catalogue, jobfolder
 from mlipbatch.store.durable import read_frames, render_frames, write_text
 from mlipbatch.store.project import Project, create_project
 
@@ -68,14 +68,14 @@ def collect(project: Project, config: Config) -> Labelled:
     """Labels and those given up, as far as their jobs have ended."""
     found = Labelled()
     for spec in label.expected(project, config, 0):
-        folder = project.jobs / spec.id
-        state = jobfolder.look(folder).state
-        if state is JobState.DONE:
-            found.labels.append(read_frames(folder / label.RESULT)[0])
-        elif state is JobState.FAILED:
-            atoms = read_frames(folder / label.STRUCTURE)[0]
-            atoms.info[frames.REASON] = jobfolder.last_note(folder).removeprefix("PENDING -> FAILED  ")
-            found.given_up.append(atoms)
+        state = catalogue.look(project.jobs, spec.id).state
+        with catalogue.opened(project.jobs, spec.id) as folder:
+            if state is JobState.DONE:
+                found.labels.append(read_frames(folder / label.RESULT)[0])
+            elif state is JobState.FAILED:
+                atoms = read_frames(folder / label.STRUCTURE)[0]
+                atoms.info[frames.REASON] = jobfolder.last_note(folder).removeprefix("PENDING -> FAILED  ")
+                found.given_up.append(atoms)
     return found
 
 

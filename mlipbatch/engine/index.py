@@ -17,7 +17,7 @@ from mlipbatch.core.job import JobEntry, JobSpec
 from mlipbatch.core.state import IN_QUEUE, JobState
 from mlipbatch.engine import verify
 from mlipbatch.stages.view import Jobs
-from mlipbatch.store import cache, jobfolder, listing
+from mlipbatch.store import archive, cache, jobfolder, listing
 
 log = logging.getLogger("mlipbatch")
 
@@ -115,7 +115,16 @@ class Index(Jobs):
 
         `spec`, where it is known, saves reading job.yaml.
         """
-        before, seen = self._row(job), listing.read(f"{self.jobs}/{job}")
+        return self._learn(job, listing.read(f"{self.jobs}/{job}"), spec)
+
+    def moved(self, job: str, look: jobfolder.Look) -> None:
+        """A job whose state we changed just now. Its time may still change unseen: the next round of the audit reads it."""
+        self._learn(job, (listing.UNSETTLED, look), None)
+
+    def _learn(self, job: str, seen: tuple[int, jobfolder.Look | str] | None, spec: JobSpec | None) -> bool:
+        before = self._row(job)
+        if seen is None and (packed := archive.find(self.jobs, job)):
+            seen = (listing.PACKED, packed.look)
         if seen is None:
             self._forget(job, before)
             return before is not None

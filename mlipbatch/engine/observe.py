@@ -10,6 +10,7 @@ from pathlib import Path
 from mlipbatch.core.job import JobEntry
 from mlipbatch.core.state import QueueState
 from mlipbatch.store import claim, jobfolder
+from mlipbatch.store.durable import read_small
 
 OVERTIME, SILENT = "overtime", "silent"  # why we killed an attempt ourselves
 KILLED = "killed"  # the file that says so
@@ -82,7 +83,7 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
         revoked=claim.REVOKED in there or (last is not None and last.token == claim.REVOKED),
         killed=_read(attempt, KILLED, there),
         cut=_read(attempt, "scheduler.exit", there) == TIMEOUT_EXIT,
-        node=_read(attempt, "started", there).split(" ", 1)[0],
+        node=sent.node or _read(attempt, "started", there).split(" ", 1)[0],
         elsewhere=_read(attempt, ELSEWHERE, there),
     )
 
@@ -128,7 +129,7 @@ def _read(attempt: Path, name: str, there: set[str]) -> str:
     if name not in there:
         return ""
     try:
-        return (attempt / name).read_text(errors="replace").strip()
+        return read_small(f"{attempt}/{name}").decode(errors="replace").strip()
     except FileNotFoundError:
         return ""
 

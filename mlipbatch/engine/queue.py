@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlipbatch.core.job import JobEntry
-from mlipbatch.core.state import IN_THE_QUEUE
+from mlipbatch.core.state import IN_THE_QUEUE, JobState
 from mlipbatch.engine import decide, lookup, observe
 from mlipbatch.engine.observe import Evidence
 from mlipbatch.engine.patience import Backoff, Clock, Patience
@@ -125,6 +125,7 @@ class Queue:
         """Seconds for which the output of a running job that prints steadily did not grow, as far as we have watched it."""
         queued = snapshot.jobs.get(seen.scheduler_id)
         running = queued is not None and queued.state in IN_THE_QUEUE and seen.started and not seen.batch
+        running = running and entry.state is JobState.RUNNING  # not in the tick that hears of its start
         if not running or entry.kind not in decide.STEADY:
             self._sizes.pop(entry.id, None)
             return 0.0

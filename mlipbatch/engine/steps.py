@@ -39,7 +39,7 @@ def carry_out(hands: Hands, entry: JobEntry, seen: Evidence, step: decide.Step) 
     return None
 
 
-def starting(hands: Hands, entry: JobEntry, seen: Evidence) -> Steps[None]:
+def starting(hands: Hands, entry: JobEntry, seen: Evidence) -> Steps[jobfolder.Look]:
     """That it runs, in steps: of many jobs side by side."""
     return jobfolder.moving(
         hands.folder(entry), entry.state, JobState.RUNNING, f"started as {seen.scheduler_id or 'unknown'}"

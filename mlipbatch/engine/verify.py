@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from mlipbatch.store import listing
+from mlipbatch.store import archive, listing
 
 AT_ONCE = 10_000  # rows in memory
+TIME = "INSERT INTO groups VALUES (?, ?, '') ON CONFLICT (name) DO UPDATE SET mtime_ns = excluded.mtime_ns"
 INSERT = "INSERT OR REPLACE INTO jobs (id, state, held, attempts, mtime_ns) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -19,7 +20,7 @@ def compare(rows: sqlite3.Connection, jobs: Path) -> dict[str, str]:
     Returns the jobs that cannot be read, with the reason. What job.yaml says of a changed one is forgotten.
     """
     aside: dict[str, str] = {}
-    there = listing.groups(jobs)
+    there = sorted({*listing.groups(jobs), *archive.groups(jobs)})
     for (group,) in rows.execute("SELECT name FROM groups").fetchall():
         if group not in there:
             rows.execute("DELETE FROM jobs WHERE id > ? AND id < ?", (f"{group}/", f"{group}0"))
@@ -29,8 +30,24 @@ def compare(rows: sqlite3.Connection, jobs: Path) -> dict[str, str]:
         rows.executemany("DELETE FROM jobs WHERE id = ?", ((f"{group}/{name}",) for name in gone))
         changed = list(_changed(rows, jobs, group))
         aside |= _read(rows, jobs, group, [*changed, *fresh])
-        rows.execute("INSERT OR REPLACE INTO groups VALUES (?, ?, NULL)", (group, when))
+        stamp = _packed(rows, jobs, group, again=bool(gone))
+        rows.execute("INSERT OR REPLACE INTO groups VALUES (?, ?, ?)", (group, when, stamp))
     return aside
+
+
+def _packed(rows: sqlite3.Connection, jobs: Path, group: str, *, again: bool) -> str:
+    """Jobs of an archive that have no folder, if it is another archive than last time or folders went away. Returns its stamp."""
+    now = archive.stamp(jobs, group)
+    before = rows.execute("SELECT archive FROM groups WHERE name = ?", (group,)).fetchone()
+    if before != (now,):
+        span = (f"{group}/", f"{group}0", listing.PACKED)
+        rows.execute("DELETE FROM jobs WHERE id > ? AND id < ? AND mtime_ns = ?", span)
+    if now and (again or before != (now,)):
+        packed = (
+            (f"{group}/{p.name}", p.state.value, 0, p.attempts, listing.PACKED) for p in archive.every(jobs, group)
+        )
+        rows.executemany(INSERT.replace("REPLACE", "IGNORE"), packed)
+    return now
 
 
 def membership(rows: sqlite3.Connection, jobs: Path, group: str) -> tuple[int, list[str], list[str]]:
@@ -49,10 +66,11 @@ def membership(rows: sqlite3.Connection, jobs: Path, group: str) -> tuple[int, l
 
 def stale(rows: sqlite3.Connection, jobs: Path) -> Iterator[str]:
     """One round through all jobs, one item each: its id where it has to be read again, else empty."""
-    for group in listing.groups(jobs):
+    known = (name for (name,) in rows.execute("SELECT name FROM groups").fetchall())
+    for group in sorted({*listing.groups(jobs), *known}):
         when, fresh, gone = membership(rows, jobs, group)
         yield from (f"{group}/{name}" for name in (*fresh, *gone))
-        rows.execute("INSERT OR REPLACE INTO groups VALUES (?, ?, NULL)", (group, when))
+        rows.execute(TIME, (group, when))
         last = ""
         while chunk := _after(rows, group, last):
             last = chunk[-1][0]
@@ -80,8 +98,8 @@ def _after(rows: sqlite3.Connection, group: str, last: str) -> list[tuple[str, i
     start = len(group) + 2
     found = rows.execute(
         "SELECT substr(id, ?), CASE WHEN state IS NULL THEN 0 ELSE mtime_ns END FROM jobs"
-        " WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
-        (start, f"{group}/{last}", f"{group}0", AT_ONCE),
+        " WHERE id > ? AND id < ? AND mtime_ns != ? ORDER BY id LIMIT ?",
+        (start, f"{group}/{last}", f"{group}0", listing.PACKED, AT_ONCE),
     )
     return found.fetchall()
 
@@ -90,7 +108,7 @@ def _changed(rows: sqlite3.Connection, jobs: Path, group: str) -> Iterator[str]:
     last = ""
     while chunk := _after(rows, group, last):
         last = chunk[-1][0]
-        seen = listing.mtimes(jobs / group, [name for name, _ in chunk])
+        seen = _mtimes(jobs / group, [name for name, _ in chunk])
         yield from (name for (name, mtime), now in zip(chunk, seen, strict=True) if now != mtime)
 
 

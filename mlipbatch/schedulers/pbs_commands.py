@@ -49,8 +49,11 @@ def flavour() -> Flavour:
 
 
 def me() -> str:
-    """The user's name, by number: $USER could say anything."""
-    return pwd.getpwuid(os.getuid()).pw_name
+    """The user's name, by number: $USER could say anything. Raises NoInformation where the machine does not know it now."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError as error:  # the directory service of the login node is down
+        raise NoInformation(f"this machine does not know the name of user {os.getuid()}") from error
 
 
 def complaint(done: Completed) -> str:

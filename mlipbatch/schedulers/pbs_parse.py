@@ -148,10 +148,16 @@ def entry(scheduler_id: str, job: Attributes, flavour: Flavour) -> QueueEntry:
         id=scheduler_id,
         state=_state(job, flavour),
         elapsed_s=seconds(job.get("resources_used.walltime", "")),
-        token=job.get("Job_Name", ""),
+        token=_token(scheduler_id, job.get("Job_Name", ""), flavour),
         reason=job.get("comment", "") or job["job_state"],
         submitted=_sortable(job.get("ctime", "")),
     )
+
+
+def _token(scheduler_id: str, name: str, flavour: Flavour) -> str:
+    """Torque puts the number of an array's task behind its name."""
+    task = re.search(r"\[(\d+)\]", scheduler_id)
+    return name.removesuffix(f"-{task[1]}") if task and flavour is Flavour.TORQUE else name
 
 
 def _state(job: Attributes, flavour: Flavour) -> QueueState:

@@ -60,7 +60,8 @@ class Queries:
         if done.code not in {0, *GONE}:
             raise NoInformation(f"qstat: {complaint(done)}")
         jobs = pbs_parse.jobs_in_json(done.stdout) if self._json else pbs_parse.jobs_in_text(done.stdout)
-        self._check_gone([one for one in ids if one not in jobs])
+        there = {*jobs, *map(pbs_parse.array_of, jobs)}  # Torque prints the tasks of an array, and not the array
+        self._check_gone([one for one in ids if one not in there])
         asked = set(ids)
         mine = (one for one in jobs if one in asked or (tasks and pbs_parse.array_of(one) in asked))
         return [pbs_parse.entry(one, jobs[one], which) for one in mine]

@@ -1,8 +1,8 @@
-"""What PBS means by its words and numbers: tables, with what its manuals say of each row.
+"""What PBS means by its words and numbers: tables, with what is said of each row where PBS documents it.
 
-States: qstat(1B). Exit status of a job and numbers of errors: PBS Professional Administrator's Guide, "Job Exit Status" and
-"Error Codes"; Torque's are those of its Administrator Guide, "Job exit status". A command's exit code is the error number of
-the server modulo 256.
+States: the manual page qstat(1B). Exit status of a job and error numbers: OpenPBS's job.h and pbs_error.h, most of them seen with
+OpenPBS 23.06; Torque's are those of its Administrator Guide, "Job exit status". A command's exit code is the error number
+of the server modulo 256.
 """
 
 from __future__ import annotations

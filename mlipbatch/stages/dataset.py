@@ -15,7 +15,7 @@ from mlipbatch.core.split import split_by_root
 from mlipbatch.core.state import JobState
 from mlipbatch.stages import label
 from mlipbatch.stages.view import View
-from mlipbatch.store import database
+from mlipbatch.store import catalogue, database
 from mlipbatch.store.durable import read_frames, render_frames, write_text
 from mlipbatch.store.project import Project
 
@@ -76,7 +76,8 @@ def _labels(project: Project, view: View, generation: int) -> list[Atoms]:
 
 
 def _result(project: Project, job: str) -> Atoms:
-    return read_frames(project.jobs / job / label.RESULT)[0]
+    with catalogue.opened(project.jobs, job, label.RESULT) as folder:
+        return read_frames(folder / label.RESULT)[0]
 
 
 def _labelled(project: Project, job: str) -> Atoms:

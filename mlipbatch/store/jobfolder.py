@@ -14,7 +14,7 @@ import yaml
 
 from mlipbatch.core.job import JobEntry, JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
-from mlipbatch.store.durable import Steps, durably, making_folder, placing, syncing, write_text
+from mlipbatch.store.durable import Steps, append, durably, making_folder, placing, syncing, write_text
 
 HOLD, ATTEMPT = "HOLD", "attempt-"
 STATES = {state.value: state for state in JobState}
@@ -54,7 +54,11 @@ def understand(folder: Path | str, names: Collection[str]) -> Look:
     states = STATES.keys() & names
     if not states:
         raise Unreadable(f"{folder} has no state file; make an empty file PENDING there to have it run")
-    state = states.pop() if len(states) == 1 else max(states, key=lambda name: os.stat(f"{folder}/{name}").st_mtime_ns)
+    state = (
+        states.pop()
+        if len(states) == 1
+        else max(states, key=lambda name: (os.stat(f"{folder}/{name}").st_mtime_ns, name))
+    )
     attempts = [int(name[8:]) for name in names if name.startswith(ATTEMPT) and name[8:].isdigit()]
     return Look(STATES[state], HOLD in names, max(attempts, default=0))
 
@@ -145,15 +149,15 @@ def move(folder: Path, before: JobState, after: JobState, why: str, record: str 
     durably(moving(folder, before, after, why, record))
 
 
-def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[None]:
-    """`move`, in steps: its text is durable before the state file gets its new name.
+def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[Look]:
+    """`move`, in steps: its text is durable before the state file gets its new name. Returns what the folder then is.
 
     Raises Moved where the job is no longer in the state `before`: a person, or another daemon that took over, was faster.
     """
     if after not in TRANSITIONS[before]:
         raise ValueError(f"{folder}: {before} -> {after} is no transition")
     root = str(folder)
-    left_over = (STATES.keys() & os.listdir(root)) - {before.value, after.value}
+    names = set(os.listdir(root))  # before the rename: what another daemon makes of the job later is not ours to clear up
     text = f"{root}/.state.{os.getpid()}"
     yield from placing(text, f"{why}\n{record}".encode())
     try:
@@ -162,16 +166,16 @@ def moving(folder: Path, before: JobState, after: JobState, why: str, record: st
         os.unlink(text)
         raise Moved(f"{folder} is no longer {before}") from None
     os.rename(text, f"{root}/{after}")
-    for other in left_over:
-        os.unlink(f"{root}/{other}")  # by a hand edit: in a copy of the project its time might be the newer one
+    for other in (STATES.keys() & names) - {before.value, after.value}:
+        os.unlink(f"{root}/{other}")  # left by a hand edit: in a copy of the project its time might be the newer one
     yield from syncing(root)
     note(folder, f"{before} -> {after}  {why}")
+    return understand(folder, (names - STATES.keys()) | {after.value})
 
 
 def note(folder: Path, sentence: str) -> None:
     """Append a line to history.log."""
-    with open(f"{folder}/history.log", "a", encoding="utf-8") as handle:
-        handle.write(_line(" ".join(sentence.split("\n"))))
+    append(f"{folder}/history.log", _line(" ".join(sentence.split("\n"))))
 
 
 def _line(sentence: str) -> str:

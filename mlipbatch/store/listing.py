@@ -18,7 +18,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 RACY_NS = 2_000_000_000  # a folder changed so shortly before it was read may have been changed again within the same time stamp
-UNSETTLED, GONE = 0, -1  # times that no folder has
+UNSETTLED, GONE, PACKED = 0, -1, -2  # times that no folder has
 SLOW_S, THREADS, SAMPLE = (
     2e-4,
     16,

@@ -94,7 +94,8 @@ class RealPbs:
         _until(lambda: _run("qstat", "-B").returncode != 0)
 
     def up(self) -> None:
-        _run("pbs_server")
+        if _run("qstat", "-B").returncode != 0:
+            _run("pbs_server")
         _until(lambda: _run("qstat", "-B").returncode == 0)
 
     def restart(self) -> None:

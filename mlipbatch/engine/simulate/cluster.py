@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
+from math import inf
 
 from mlipbatch.config.site import Site
 from mlipbatch.core.state import INFRASTRUCTURE, QueueState
@@ -106,21 +107,24 @@ class Cluster:
         except Struck as struck:
             self._strike(task, struck.how)
         else:
-            self.events.after(pause, partial(self._resume, task, process))
+            if pause < inf:  # else it hangs, until somebody ends it
+                self.events.after(pause, partial(self._resume, task, process))
 
     def _time_is_up(self, task: Task, restarts: int) -> None:
         if task.running and task.restarts == restarts:
             self._end(task, QueueState.TIMED_OUT)
 
+    def fail(self, task: Task) -> None:
+        """The first node of a job goes down, and with it all that runs there."""
+        node, nodes = next(iter(task.taken)), self.queues[task.queue]
+        nodes.down.add(node)
+        self.events.after(self.world.repair_s, partial(self._repaired, nodes, node))
+        for other in [t for t in self.live.values() if t.running and t.queue == task.queue and node in t.taken]:
+            self._end(other, QueueState.NODE_FAILED)
+
     def _strike(self, task: Task, how: QueueState) -> None:
-        """A node that goes down takes with it all that runs there."""
-        node = next(iter(task.taken))
-        nodes = self.queues[task.queue]
         if how is QueueState.NODE_FAILED:
-            nodes.down.add(node)
-            self.events.after(self.world.repair_s, partial(self._repaired, nodes, node))
-            for other in [t for t in self.live.values() if t.running and t.queue == task.queue and node in t.taken]:
-                self._end(other, how)
+            self.fail(task)
         else:
             self._end(task, how)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from mlipbatch.config.site import Queue
 from mlipbatch.core.job import Resources
 from mlipbatch.core.state import QueueState
-from mlipbatch.engine.simulate import fate
+from mlipbatch.engine.simulate import batch, fate
 from mlipbatch.engine.simulate.cluster import Cluster
 from mlipbatch.engine.simulate.script import Programs
 from mlipbatch.engine.simulate.task import Process, Task
@@ -57,13 +56,17 @@ class SimulatedScheduler:
         if answer == "rejected":
             raise NotSubmitted("slurm temporarily unable to accept job")
         self._check_limits(tasks)
-        enter = partial(self._accept, script, token, queue, resources, tasks)
+
+        def enter() -> None:
+            self._accept(script, token, queue, resources, tasks)
+
         if answer == "late":
             self.cluster.events.after(self.world.answers.late_s, enter)
-        number = "" if answer in {"dropped", "late"} else enter()
+        elif answer != "dropped":
+            enter()
         if answer in {"lost", "dropped", "late"}:
             raise UnknownOutcome(TIMED_OUT)
-        return number
+        return str(self._last_id)
 
     def snapshot(self, known: dict[str, Path]) -> Snapshot:
         """squeue --me. Raises NoInformation."""
@@ -121,18 +124,19 @@ class SimulatedScheduler:
         live = self.cluster.live
         return len(live) if self.site.limits.array_tasks_count else len({i.partition("_")[0] for i in live})
 
-    def _accept(self, script: Path, token: str, queue: Queue, resources: Resources, tasks: int) -> str:
+    def _accept(self, script: Path, token: str, queue: Queue, resources: Resources, tasks: int) -> None:
         self._last_id += 1
         source = fate.chance(self.world.seed, "wait", _key(script), self._tried[script])
         for index in range(max(1, tasks)):
             name = f"{self._last_id}_{index}" if tasks else str(self._last_id)
 
             def start(task: Task, index: int = index) -> list[Process]:
+                if batch.is_batch(script.parent):
+                    return batch.start(self.programs, script.parent, index, task)
                 return [self.programs.script(script.parent, token, task)]
 
             task = Task(name, token, queue.name, resources.cores, resources.walltime_s, start)
             self.cluster.enter(task, fate.wait(self.world.waits, source))
-        return str(self._last_id)
 
     def _remembers(self, task: Task) -> bool:
         return self.world.accounting or self.clock.now - task.ended_s < self.world.remembered_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from mlipbatch.core.state import QueueState
@@ -13,6 +14,7 @@ from mlipbatch.engine.simulate.task import Process, Struck, Task
 from mlipbatch.engine.simulate.world import Mishaps
 
 DUPLICATE = 98  # as job.sh
+TERMINATED = 143  # 128 + SIGTERM: by `timeout`, at a member's own wall time
 KILLED = 137  # 128 + SIGKILL: the out-of-memory killer takes the program, the script lives on
 EXITS = {"": 0, "fails": 1, "out_of_memory": KILLED}
 STRIKES = {"node_fails": QueueState.NODE_FAILED, "preempted": QueueState.PREEMPTED}
@@ -36,19 +38,19 @@ class Programs:
         self.clock, self.mishaps, self.seed, self.seconds = clock, mishaps, seed, seconds
         self.runs: list[Run] = []
 
-    def script(self, attempt: Path, token: str, task: Task) -> Process:
-        """The job script of an attempt folder: claim, started, the program, exit."""
+    def script(self, attempt: Path, token: str, task: Task, limit_s: float = inf) -> Process:
+        """The job script of an attempt folder: claim, started, the program, exit. A member of a batch has a limit of its own."""
         taken = claims.take(attempt, token, task.id, task.restarts)
         if taken is None:
             return DUPLICATE
         claims.tell(attempt, token, "started", f"{task.node} 1 {self.clock.now:.0f}")
-        code = yield from self._program(attempt, task)
+        code = yield from self._program(attempt, task, limit_s)
         if claims.superseded(attempt, taken):
             return DUPLICATE
         claims.tell(attempt, token, "exit", str(code))
         return code
 
-    def _program(self, attempt: Path, task: Task) -> Process:
+    def _program(self, attempt: Path, task: Task, limit_s: float) -> Process:
         job = "/".join(attempt.parts[-4:-1])
         seconds = self.seconds(job)
         source = fate.chance(self.seed, job, attempt.name, task.restarts)
@@ -56,9 +58,11 @@ class Programs:
         run = Run(job, attempt.name, self.clock.now, self.clock.now)
         self.runs.append(run)
         try:
-            while mishap == "hangs":
-                yield 3600.0
-            yield seconds * share if mishap else seconds
+            takes = inf if mishap == "hangs" else seconds * share if mishap else seconds
+            yield min(takes, limit_s)
+            if takes > limit_s:
+                run.exit_code = TERMINATED
+                return TERMINATED
             if mishap in STRIKES:
                 raise Struck(STRIKES[mishap])
             if mishap == "out_of_memory":

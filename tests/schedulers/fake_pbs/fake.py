@@ -188,7 +188,7 @@ def qdel(argv: list[str]) -> None:
         jobs = arrays().get(re.sub(r"\[\d+\]", "[]", argv[0]), [])
         mine = [record for record in jobs if argv[0] == record["id"] or "[]" in argv[0]]
         if not mine:
-            fail(f"qdel: Unknown Job Id {argv[0]}", 153)
+            fail(f"qdel: Unknown Job Id {argv[0] if '.' in argv[0] else f'{argv[0]}.{HOST}'}", 153)
         if not any(record["state"] != OVER for record in mine):
             fail(f"qdel: Job has finished {argv[0]}", 35)
         for record in mine:
@@ -217,4 +217,7 @@ def stop(_argv: list[str]) -> None:
 
 if __name__ == "__main__":
     commands = {"qsub": qsub, "qstat": qstat, "qselect": qselect, "qdel": qdel, "qrerun": qrerun, "stop": stop}
+    if ROOT.is_dir():
+        with (ROOT / "calls").open("a") as log:
+            log.write(" ".join(sys.argv[1:]) + "\n")
     commands[sys.argv[1]](sys.argv[2:])

@@ -62,7 +62,7 @@ def _serve(record: Job) -> tuple[int, int, str]:
     """Exit_status, substate, and the last words of the comment."""
     with Path(record["log"]).open("ab") as output:
         child = subprocess.Popen(
-            ["bash", "-l", str(ROOT / "scripts" / record["script"])], cwd=Path.home(), env=_environment(record),
+            ["bash", str(ROOT / "scripts" / record["script"])], cwd=Path.home(), env=_environment(record),
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
         while child.poll() is None:
