@@ -14,7 +14,7 @@ import yaml
 
 from mlipbatch.core.job import JobEntry, JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
-from mlipbatch.store.durable import Steps, append, durably, making_folder, placing, syncing, write_text
+from mlipbatch.store.durable import Steps, append, drafting, durably, making_folder, syncing, write_text
 
 HOLD, ATTEMPT = "HOLD", "attempt-"
 STATES = {state.value: state for state in JobState}
@@ -157,9 +157,10 @@ def moving(folder: Path, before: JobState, after: JobState, why: str, record: st
     if after not in TRANSITIONS[before]:
         raise ValueError(f"{folder}: {before} -> {after} is no transition")
     root = str(folder)
-    names = set(os.listdir(root))  # before the rename: what another daemon makes of the job later is not ours to clear up
-    text = f"{root}/.state.{os.getpid()}"
-    yield from placing(text, f"{why}\n{record}".encode())
+    names = set(
+        os.listdir(root)
+    )  # before the rename: what another daemon makes of the job later is not ours to clear up
+    text = yield from drafting(f"{root}/{after}", f"{why}\n{record}".encode())
     try:
         os.rename(f"{root}/{before}", f"{root}/{after}")
     except FileNotFoundError:
