@@ -60,8 +60,9 @@ class Batches:
         """
         batch = self._again(hands, unit) or make(hands, unit, prepare)
         self._unsent = None
-        self.apart |= {entry.id for entry in unit.jobs} - {entry.id for _, entry, _ in batch.members}
-        if not batch.members or send(hands, batch):
+        together = {entry.id for _, entry, _ in batch.members} if batch else set()
+        self.apart |= {entry.id for entry in unit.jobs} - together
+        if batch is None or send(hands, batch):
             return True
         self._unsent = batch
         return False
@@ -102,14 +103,17 @@ class Batches:
         return self._cores[token]
 
 
-def make(hands: Hands, unit: Unit, prepare: Prepare) -> Batch:
-    """Put a unit's attempts and its batch on the disk; jobs that are not to be sent, or not with the others, are left out."""
+def make(hands: Hands, unit: Unit, prepare: Prepare) -> Batch | None:
+    """Put a unit's attempts and its batch on the disk; jobs that are not to be sent, or not with the others, are left out.
+
+    None where nobody is left.
+    """
     token = f"mb-{uuid.uuid4().hex[:9]}"
     tasks = []
     for number, jobs in enumerate(unit.tasks):
         prepared = [(entry, prepare(hands, entry, token, number)) for entry in jobs]
         tasks.append(tuple((entry, one) for entry, one in prepared if one is not None and _is_plain(one, unit)))
-    return _write(hands, token, unit, tuple(tasks))
+    return _write(hands, token, unit, tuple(tasks)) if any(tasks) else None
 
 
 def _is_plain(ready: Ready, unit: Unit) -> bool:

@@ -78,7 +78,7 @@ def test_a_batch_that_is_cut_off_spends_an_attempt_of_what_ran_and_none_of_what_
     session.until(lambda: told("before its turn came"), 40)
     fake.heal("minute")
     assert set(session.finish(90).values()) == {"DONE"}
-    cut = [sum("its wall time was up" in line for line in session.history(name)) for name in names]
+    cut = [sum(line.startswith("RUNNING -> PENDING") for line in session.history(name)) for name in names]
     assert 1 <= sum(cut) < 6
     verdicts = [len(list(session.folder(name).glob("attempt-*/verdict.yaml"))) for name in names]
     assert verdicts == [1 + times for times in cut]
