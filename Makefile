@@ -36,8 +36,9 @@ check: setup ## ruff, mypy, import-linter
 wheel: setup ## dist/mlipbatch-VERSION-py3-none-any.whl
 	.venv/bin/uv build --wheel -q -o dist
 
-docs: setup ## write docs/input.md anew from the models
+docs: setup ## write docs/input.md and docs/sites.md anew from the models
 	$(PYTHON_ENV) tools/input_reference.py
+	$(PYTHON_ENV) tools/site_reference.py
 
 pins: setup ## write constraints.txt anew from what .venv holds
 	tools/pins.sh

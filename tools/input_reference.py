@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mlipbatch.config.model import Config
+from mlipbatch.config.model import SAFE_NAME, Config
 from mlipbatch.config.partial import REQUIRED
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "input.md"
@@ -21,7 +21,7 @@ write wins. `mlipbatch plan input.yaml` shows all values with the reason for eac
 are refused with `FILE:LINE:COLUMN`, before anything is made.
 """
 LIMITS = (("exclusiveMinimum", ">"), ("minimum", ">="), ("exclusiveMaximum", "<"), ("maximum", "<="))
-WORDS = {"string": "text", "boolean": "true or false", "integer": "integer", "number": "number"}
+WORDS = {"string": "text", "boolean": "true or false", "integer": "integer", "number": "number", "null": "nothing"}
 
 
 def page() -> str:
@@ -83,7 +83,8 @@ def _value(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
         items = schema.get("items") or schema["prefixItems"][0]
         return f"{_count(schema)} {_value(items, definitions)}"
     if schema["type"] == "object":
-        return f"mapping to {_value(schema['additionalProperties'], definitions)}"
+        inner = schema.get("additionalProperties") or next(iter(schema["patternProperties"].values()))
+        return f"mapping to {_value(inner, definitions)}"
     limits = " and ".join(f"{sign} {schema[key]:.12g}" for key, sign in LIMITS if key in schema)
     return " ".join(part for part in (WORDS[schema["type"]], limits, _pattern(schema)) if part)
 
@@ -95,7 +96,7 @@ def _count(schema: dict[str, Any]) -> str:
 
 
 def _pattern(schema: dict[str, Any]) -> str:
-    return "of letters, digits, `.`, `_` and `-`, at most 64 of them" if "pattern" in schema else ""
+    return "of letters, digits, `.`, `_` and `-`, at most 64 of them" if schema.get("pattern") == SAFE_NAME else ""
 
 
 if __name__ == "__main__":

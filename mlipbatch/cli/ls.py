@@ -37,27 +37,19 @@ def ls(
 
 
 def _rows(jobs: Path, root: Path) -> list[dict[str, object]]:
-    from mlipbatch.store import jobfolder
+    from mlipbatch.store import catalogue, jobfolder
 
+    everywhere, here = root in (jobs.resolve(), jobs.parent.resolve()), jobs.resolve()
     rows: list[dict[str, object]] = []
-    for folder in jobfolder.walk(jobs):
-        if root not in (jobs.resolve(), jobs.parent.resolve()) and not folder.resolve().is_relative_to(root):
+    for job in catalogue.ids(jobs):
+        if not everywhere and not (here / job).is_relative_to(root):
             continue
+        row: dict[str, object] = {"id": job, "kind": job.split("/")[1]}
         try:
-            seen = jobfolder.look(folder)
+            seen = catalogue.look(jobs, job)
         except jobfolder.Unreadable as error:
-            rows.append(
-                {
-                    "id": "/".join(folder.parts[-3:]),
-                    "kind": folder.parts[-2],
-                    "state": "?",
-                    "attempts": 0,
-                    "says": str(error),
-                }
-            )
+            rows.append({**row, "state": "?", "attempts": 0, "says": str(error)})
             continue
-        says = jobfolder.last_note(folder)
-        held = "held  " if seen.held else ""
-        rows.append({"id": "/".join(folder.parts[-3:]), "kind": folder.parts[-2], "state": seen.state.value,
-                     "attempts": seen.attempts, "says": held + says})  # fmt: skip
+        says = ("held  " if seen.held else "") + catalogue.last_note(jobs, job)
+        rows.append({**row, "state": seen.state.value, "attempts": seen.attempts, "says": says})
     return rows

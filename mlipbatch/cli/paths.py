@@ -20,32 +20,41 @@ def project_at(path: Path | None) -> Project:
 
 def job_at(path: Path) -> tuple[Project, str]:
     """The project and the id of the job that `path` is, or lies in. Raises InputError with the nearest that exists."""
+    from mlipbatch.store import catalogue
     from mlipbatch.store.project import find_project
 
-    here = path if path.exists() else Path(str(path).removeprefix("jobs/"))
-    project = find_project(path if path.exists() else Path())
-    if not here.exists():
+    there = _nearest(path)
+    here = path if there else Path(str(path).removeprefix("jobs/"))
+    project = find_project(there or Path())
+    if there is None:
         here = project.jobs / here
     try:
         parts = here.resolve().relative_to(project.jobs.resolve()).parts
     except ValueError:
         raise InputError(f"{path} is no job folder of {project.root}; `mlipbatch ls` lists them") from None
-    if len(parts) < 3 or not (project.jobs / Path(*parts[:3])).is_dir():
+    if len(parts) < 3 or not catalogue.exists(project.jobs, "/".join(parts[:3])):
         raise InputError(f"{path} is no job folder of {project.root}; `mlipbatch ls` lists them")
     return project, "/".join(parts[:3])
 
 
 def jobs_below(paths: list[Path]) -> tuple[Project, list[str]]:
     """The jobs that `paths` are, or that lie below them (a whole generation or kind)."""
-    from mlipbatch.store import jobfolder
+    from mlipbatch.store import catalogue
 
-    project = project_at(paths[0] if paths[0].exists() else None)
-    every = ["/".join(folder.parts[-3:]) for folder in jobfolder.walk(project.jobs)]
+    project = project_at(_nearest(paths[0]))
+    every = catalogue.ids(project.jobs)
     chosen: list[str] = []
     for path in paths:
-        root = (path if path.exists() else project.jobs / str(path).removeprefix("jobs/")).resolve()
+        root = (path if _nearest(path) else project.jobs / str(path).removeprefix("jobs/")).resolve()
         below = [job for job in every if (project.jobs.resolve() / job).is_relative_to(root)]
         if not below:
             chosen.append(job_at(path)[1])
         chosen.extend(below)
     return project, list(dict.fromkeys(chosen))
+
+
+def _nearest(path: Path) -> Path | None:
+    """The path, or of a packed job the folder that its archive lies in; None where neither is there: then it may be an id."""
+    generation = path.parents[1] if len(path.parents) > 1 else path
+    packed = generation.parent.name == "jobs" and generation.is_dir()
+    return path if path.exists() else generation if packed else None

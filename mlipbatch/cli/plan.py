@@ -14,18 +14,24 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mlipbatch.config.cost import Cost
+    from mlipbatch.engine.simulate.estimate import Estimate
 
 WIDE = 160  # columns where there is no terminal to ask
 
 
 def plan(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="input.yaml, or a project's config.yaml.")],
+    queue_wait: Annotated[
+        float, typer.Option("--queue-wait", min=0.0, help="Minutes that a job waits in the queue of your cluster.")
+    ] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Show every derived value with its reason, the number of DFT calculations, and what they cost. Writes nothing."""
     from mlipbatch.config import load_expanded, need_pseudopotentials
     from mlipbatch.config.cost import estimate
     from mlipbatch.config.errors import InputError
+    from mlipbatch.engine.place import site_called
+    from mlipbatch.engine.simulate.estimate import campaign
 
     config, reasons = load_expanded(source, labels=False)
     try:
@@ -33,10 +39,11 @@ def plan(
     except InputError as error:
         common.say(f"{source}: `submit` will refuse this: {error.message}")
     values, cost = _values(config.model_dump(mode="json"), reasons), estimate(config)
+    time = campaign(config, cost, site_called(config.resources.site), queue_wait * 60)
     if as_json:
-        common.result_json(_as_json(values, cost))
+        common.result_json(_as_json(values, cost, time))
     else:
-        _show(values, cost)
+        _show(values, cost, time)
 
 
 def _values(data: dict[str, Any], reasons: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -52,11 +59,12 @@ def _values(data: dict[str, Any], reasons: dict[str, str]) -> dict[str, dict[str
     return found
 
 
-def _as_json(values: dict[str, dict[str, Any]], cost: Cost) -> dict[str, Any]:
+def _as_json(values: dict[str, dict[str, Any]], cost: Cost, time: Estimate) -> dict[str, Any]:
     return {
         "dft_calculations": cost.dft_calculations,
         "core_hours": round(cost.core_hours, 3),
-        "days": round(cost.days, 4),
+        "days": round(time.days, 4),
+        "assumptions": list(time.assumptions),
         "labels": [
             {"what": group.what, "number": group.number, "atoms": group.atoms, "kpoints": group.kpoints,
              "core_seconds": round(group.core_seconds, 1)}
@@ -66,7 +74,7 @@ def _as_json(values: dict[str, dict[str, Any]], cost: Cost) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _show(values: dict[str, dict[str, Any]], cost: Cost) -> None:
+def _show(values: dict[str, dict[str, Any]], cost: Cost, time: Estimate) -> None:
     from rich.console import Console
 
     colour = common.colour()
@@ -75,10 +83,11 @@ def _show(values: dict[str, dict[str, Any]], cost: Cost) -> None:
     console.print(_value_table(values))
     console.print(_label_table(cost))
     console.print(
-        f"{cost.dft_calculations} DFT calculations; about {_amount(cost.core_hours)} core hours and {_duration(cost.days)} "
+        f"{cost.dft_calculations} DFT calculations; about {_amount(cost.core_hours)} core hours and {_duration(time.days)} "
         "in all (rough: a factor of two or three either way)",
         markup=False,
     )
+    console.print(f"taken for granted: {'; '.join(time.assumptions)}", markup=False)
 
 
 def _value_table(values: dict[str, dict[str, Any]]) -> Table:

@@ -13,10 +13,10 @@ def wish(action: str, paths: list[Path], states: set[JobState], *, dry_run: bool
     """Do `action` to those jobs at or below `paths` that are in one of `states`. Raises InputError where there is none."""
     from mlipbatch.cli.paths import jobs_below
     from mlipbatch.engine.requests import obey
-    from mlipbatch.store import jobfolder
+    from mlipbatch.store import catalogue
 
     project, jobs = jobs_below(paths)
-    chosen = [job for job in jobs if jobfolder.look(project.jobs / job).state in states]
+    chosen = [job for job in jobs if catalogue.look(project.jobs, job).state in states]
     if not chosen:
         raise InputError(f"no job there is {' or '.join(sorted(states))}: nothing to {action}")
     if not dry_run:

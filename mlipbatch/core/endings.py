@@ -10,6 +10,7 @@ from mlipbatch.core.job import Again, Ending, GiveUp
 from mlipbatch.core.state import INFRASTRUCTURE, QueueState
 
 MOST_REPEATS = 3  # unchanged, in a row, of what the machine spoiled; no rung and no attempt of the kind's own is spent
+MOST_PREEMPTIONS = 20  # on a queue where that is usual
 DEATHS = 2  # on one node, before the job is kept away from it
 SPOILED = "spoiled"  # in a verdict: it says nothing of the job, its kind does not count it
 
@@ -49,7 +50,7 @@ def outside(ending: Ending, round_so_far: Sequence[Mapping[str, Any]], *, vanish
         return None
     name, sentence = spoil
     before = _spoiled_in_a_row(round_so_far)
-    if before >= MOST_REPEATS:
+    if before >= (MOST_PREEMPTIONS if ending.how is QueueState.PREEMPTED else MOST_REPEATS):
         why = f"{sentence}; {before + 1} times in a row, no fault of the job: `mlipbatch retry` it when the machine is well"
         return GiveUp(name, why)
     where = f" ({ending.node})" if ending.node else ""

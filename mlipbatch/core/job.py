@@ -9,6 +9,7 @@ from typing import Any
 from mlipbatch.core.state import JobState, QueueState
 
 MEMORY_MB = 2000  # a core: what a job is taken to have had that asked for none; what most sites give
+AGE_S = 360.0  # a job that has waited so much longer than another goes before it, if that is one priority higher
 SAFE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._=+-]{0,120}$")
 
 
@@ -107,6 +108,14 @@ class JobEntry:
     def name(self) -> str:
         """Last part of the id."""
         return self.id.split("/")[2]
+
+
+def urgency(entry: JobEntry) -> tuple[float, str]:
+    """What pending jobs are sorted by. Priority grows with the time waited, alike for all: the order never changes by itself.
+
+    A job that was made `AGE_S` seconds before another goes before it where that is up to one priority higher: nobody starves.
+    """
+    return entry.since / AGE_S - entry.priority, entry.id
 
 
 @dataclass(frozen=True)

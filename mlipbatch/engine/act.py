@@ -18,7 +18,7 @@ from mlipbatch.engine import observe
 from mlipbatch.schedulers.base import NoInformation, Scheduler
 from mlipbatch.stages.base import Attempt, Job, read_attempts
 from mlipbatch.stages.kinds import KINDS
-from mlipbatch.store import claim, jobfolder
+from mlipbatch.store import archive, claim, jobfolder
 from mlipbatch.store.lease import Lease, Unfenced
 from mlipbatch.store.project import Project
 
@@ -115,8 +115,9 @@ def retry(hands: Hands, entry: JobEntry) -> None:
 
 
 def again(hands: Hands, entry: JobEntry, why: str) -> None:
-    """Put an ended job back for this reason."""
+    """Put an ended job back for this reason; a packed one gets its folder again first."""
     hands.lease.check()
+    archive.bring_back(hands.project.jobs, entry.id)
     jobfolder.move(hands.folder(entry), entry.state, JobState.PENDING, why)
 
 

@@ -7,8 +7,9 @@ The scheduler's id is written to each member last; where that was cut off, membe
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -23,9 +24,9 @@ from mlipbatch.schedulers.base import NotSubmitted, Refused, UnknownOutcome
 from mlipbatch.schedulers.batch import Member, files, task_id
 from mlipbatch.store import batch as batches_on_disk
 from mlipbatch.store import claim, control, jobfolder
-from mlipbatch.store.durable import write_text
+from mlipbatch.store.durable import all_of_them, together, write_text
 
-Prepare = Callable[[Hands, JobEntry, str, int], Ready | None]  # `submission.prepare`, perhaps with a guard around it
+Broken = Callable[[JobEntry, BaseException], None]  # told of a job that cannot be prepared; the others of its batch go
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,15 @@ class Batches:
         self._of: dict[str, tuple[Path, str, int]] = {}  # job -> its attempt, batch and task
         self._cores: dict[str, int] = {}  # batch -> cores of a task
 
-    def submit(self, hands: Hands, unit: Unit, prepare: Prepare = submission.prepare) -> bool:
+    def submit(self, hands: Hands, unit: Unit, broken: Broken) -> bool:
         """Hand a unit of several jobs over. False where the scheduler did not take it, or did not say so.
 
         Jobs that ask for more than their share of it stay as they are: they go by themselves, `apart`, the next time.
         """
-        batch = self._again(hands, unit) or make(hands, unit, prepare)
+        batch = self._again(hands, unit) or make(hands, unit, broken)
         self._unsent = None
-        together = {entry.id for _, entry, _ in batch.members} if batch else set()
-        self.apart |= {entry.id for entry in unit.jobs} - together
+        going = {entry.id for _, entry, _ in batch.members} if batch else set()
+        self.apart |= {entry.id for entry in unit.jobs} - going
         if batch is None or send(hands, batch):
             return True
         self._unsent = batch
@@ -77,7 +78,7 @@ class Batches:
         untouched = all(_is_last(hands, entry, ready) for _, entry, ready in batch.members) if same else False
         return batch if untouched else None
 
-    def cores(self, hands: Hands, in_queue: Iterable[JobEntry]) -> int:
+    def cores(self, hands: Hands, in_queue: Sequence[JobEntry]) -> int:
         """Cores of all that is in the queue: members of a batch share those of its task."""
         total, tasks = 0, set()
         for entry in in_queue:
@@ -87,7 +88,8 @@ class Batches:
             elif (token, task) not in tasks:
                 tasks.add((token, task))
                 total += self._cores_of(hands, token)
-        self._of = {job: found for job, found in self._of.items() if job in {e.id for e in in_queue}}
+        here = {entry.id for entry in in_queue}
+        self._of = {job: found for job, found in self._of.items() if job in here}
         return total
 
     def _find(self, hands: Hands, entry: JobEntry) -> tuple[Path, str, int]:
@@ -103,17 +105,21 @@ class Batches:
         return self._cores[token]
 
 
-def make(hands: Hands, unit: Unit, prepare: Prepare) -> Batch | None:
+def make(hands: Hands, unit: Unit, broken: Broken) -> Batch | None:
     """Put a unit's attempts and its batch on the disk; jobs that are not to be sent, or not with the others, are left out.
 
     None where nobody is left.
     """
     token = f"mb-{uuid.uuid4().hex[:9]}"
-    tasks = []
-    for number, jobs in enumerate(unit.tasks):
-        prepared = [(entry, prepare(hands, entry, token, number)) for entry in jobs]
-        tasks.append(tuple((entry, one) for entry, one in prepared if one is not None and _is_plain(one, unit)))
-    return _write(hands, token, unit, tuple(tasks)) if any(tasks) else None
+    numbered = [(number, entry) for number, jobs in enumerate(unit.tasks) for entry in jobs]
+    prepared = together([partial(submission.prepare, hands, entry, token, number) for number, entry in numbered])
+    tasks: list[list[tuple[JobEntry, Ready]]] = [[] for _ in unit.tasks]
+    for (number, entry), one in zip(numbered, prepared, strict=True):
+        if isinstance(one, BaseException):
+            broken(entry, one)
+        elif one is not None and _is_plain(one, unit):
+            tasks[number].append((entry, one))
+    return _write(hands, token, unit, tuple(tuple(task) for task in tasks)) if any(tasks) else None
 
 
 def _is_plain(ready: Ready, unit: Unit) -> bool:
@@ -159,10 +165,7 @@ def _member(hands: Hands, entry: JobEntry, ready: Ready) -> Member:
 
 def send(hands: Hands, batch: Batch) -> bool:
     """Hand a batch to the scheduler. False where it did not take it, or did not say so."""
-    for _, entry, ready in batch.members:
-        (ready.folder / submission.UNSENT).unlink(missing_ok=True)
-        why = f"{ready.folder.name}, {ready.plan.rung}: {ready.plan.why}; in batch {batch.token}"
-        jobfolder.move(hands.folder(entry), JobState.PENDING, JobState.SUBMITTED, why, f"token: {ready.token}\n")
+    all_of_them([partial(_submitted, hands, batch, entry, ready) for _, entry, ready in batch.members])
     hands.lease.check()
     tasks = len(batch.tasks) if len(batch.tasks) > 1 else 0
     try:
@@ -178,16 +181,27 @@ def send(hands: Hands, batch: Batch) -> bool:
             jobfolder.note(hands.folder(entry), why)
         return False
     write_text(batch.folder / "job_id", found + "\n")
-    for number, _, ready in batch.members:
-        write_text(ready.folder / "job_id", task_id(found, number, len(batch.tasks)) + "\n")
+    ids = [
+        (ready.folder / "job_id", task_id(found, number, len(batch.tasks)) + "\n") for number, _, ready in batch.members
+    ]
+    all_of_them([partial(write_text, *one) for one in ids])
     return True
+
+
+def _submitted(hands: Hands, batch: Batch, entry: JobEntry, ready: Ready) -> None:
+    (ready.folder / submission.UNSENT).unlink(missing_ok=True)
+    why = f"{ready.folder.name}, {ready.plan.rung}: {ready.plan.why}; in batch {batch.token}"
+    jobfolder.move(hands.folder(entry), JobState.PENDING, JobState.SUBMITTED, why, f"token: {ready.token}\n")
 
 
 def _put_back(hands: Hands, batch: Batch, why: str) -> bool:
     """The scheduler certainly has not got it: its members wait again, and it is sent as it is the next time."""
-    for _, entry, ready in batch.members:
+    for _, _, ready in batch.members:
         (ready.folder / submission.UNSENT).write_text(why + "\n")
-        jobfolder.move(hands.folder(entry), JobState.SUBMITTED, JobState.PENDING, why)
+    back = [
+        partial(jobfolder.move, hands.folder(e), JobState.SUBMITTED, JobState.PENDING, why) for _, e, _ in batch.members
+    ]
+    all_of_them(back)
     return False
 
 

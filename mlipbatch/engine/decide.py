@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mlipbatch.core.job import Ending, JobEntry
@@ -15,7 +14,6 @@ from mlipbatch.schedulers.base import QueueEntry, Snapshot
 NOT_OVER = IN_THE_QUEUE | {QueueState.UNKNOWN}
 STEADY = frozenset({"scf"})  # kinds that print steadily: pw.x writes a line every SCF step
 LAST_OWN_EXIT = 123  # exit codes above are a shell's word for a signal, or timeout's: the scheduler may know why
-AGE_S = 360.0  # a job that has waited so much longer than another goes before it, if that is one priority higher
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Stuck:
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """For the user."""
         return f"it can never run, says the scheduler: {self.reason}; cancel it, or change what it asks for"
 
 
@@ -127,19 +125,16 @@ def _in_queue(entry: JobEntry, seen: Evidence, queued: QueueEntry, counted: Coun
 
 
 def gone(seen: Evidence, snapshot: Snapshot) -> bool:
-    """Does this complete answer have the job no more, or as one that is over, and its name under no other id either?"""
+    """Does this complete answer have the job no more, or as one that is over?"""
     queued = snapshot.jobs.get(seen.scheduler_id)
-    over = queued is not None and queued.state not in NOT_OVER
-    if seen.batch and queued is not None:  # the batch's name stays as long as others of it run
-        return over
-    return (queued is None or over) and not _lives_elsewhere(seen, snapshot)
+    return queued is None or queued.state not in NOT_OVER
 
 
 def _lives_elsewhere(seen: Evidence, snapshot: Snapshot) -> bool:
     """Is its name in the queue under another id than the one we know? It was sent twice, or its id was damaged."""
     found = snapshot.tokens.get(seen.queue_token, seen.scheduler_id)
-    if seen.batch or found == seen.scheduler_id:
-        return bool(seen.batch and not seen.scheduler_id and found)
+    if seen.batch or found == seen.scheduler_id:  # the name of a batch stays as long as any task of it
+        return False
     return found not in snapshot.jobs or snapshot.jobs[found].state in NOT_OVER
 
 
@@ -187,28 +182,3 @@ def _zombie(seen: Evidence, queued: QueueEntry, counted: Counted, patience: Pati
 
 def _started(entry: JobEntry, seen: Evidence) -> Step:
     return Started() if seen.started and entry.state is JobState.SUBMITTED else Wait()
-
-
-def to_submit(
-    pending: Iterable[JobEntry], free_cores: int | None, largest: int, jobs: int | None = None
-) -> list[JobEntry]:
-    """The jobs to submit now: the most urgent first; none overtakes one that waits for more cores.
-
-    `largest` is what a job may get at most (cores of the machine): one that asks for more gets that. `jobs`: so many at most.
-    """
-    chosen: list[JobEntry] = []
-    for entry in sorted((e for e in pending if not e.held), key=urgency):
-        cores = min(entry.cores, largest)
-        if (free_cores is not None and cores > free_cores) or len(chosen) == jobs:
-            break
-        free_cores = None if free_cores is None else free_cores - cores
-        chosen.append(entry)
-    return chosen
-
-
-def urgency(entry: JobEntry) -> tuple[float, str]:
-    """What pending jobs are sorted by. Priority grows with the time waited, alike for all: the order never changes by itself.
-
-    A job that was made `AGE_S` seconds before another goes before it where that is up to one priority higher: nobody starves.
-    """
-    return entry.since / AGE_S - entry.priority, entry.id

@@ -16,7 +16,8 @@ from mlipbatch.core.job import SAFE, JobEntry, JobSpec
 from mlipbatch.core.state import JobState
 from mlipbatch.stages import label
 from mlipbatch.stages.base import Goal, Outcome
-from mlipbatch.store import jobfolder
+from mlipbatch.stages.view import View
+from mlipbatch.store import catalogue, jobfolder
 from mlipbatch.store.durable import read_frames, render_frames, write_text
 from mlipbatch.store.project import Project, create_project
 
@@ -49,13 +50,15 @@ def open_factory(structures: Sequence[Atoms], source: Path, folder: Path) -> Pro
 
 def wanted(project: Project, config: Config, entries: Mapping[str, JobEntry]) -> Iterator[JobSpec]:
     """The labels, and nothing else."""
-    return (spec for spec in label.expected(project, config, 0) if spec.id not in entries)
+    if View.of(entries).number(0, label.KIND) < label.number(project, 0):
+        yield from (spec for spec in label.expected(project, config, 0) if spec.id not in entries)
 
 
 def outcome(_project: Project, _config: Config, entries: Mapping[str, JobEntry]) -> Outcome:
     """How many of them became labels."""
-    done = sum(entry.state is JobState.DONE for entry in entries.values())
-    return Outcome(done == len(entries), f"finished: {done} of {len(entries)} structures labelled")
+    view = View.of(entries)
+    done, every = view.number(0, label.KIND, JobState.DONE), view.number(0, label.KIND)
+    return Outcome(done == every, f"finished: {done} of {every} structures labelled")
 
 
 FACTORY = Goal(wanted, outcome)
@@ -65,14 +68,14 @@ def collect(project: Project, config: Config) -> Labelled:
     """Labels and those given up, as far as their jobs have ended."""
     found = Labelled()
     for spec in label.expected(project, config, 0):
-        folder = project.jobs / spec.id
-        state = jobfolder.look(folder).state
-        if state is JobState.DONE:
-            found.labels.append(read_frames(folder / label.RESULT)[0])
-        elif state is JobState.FAILED:
-            atoms = read_frames(folder / label.STRUCTURE)[0]
-            atoms.info[frames.REASON] = jobfolder.last_note(folder).removeprefix("PENDING -> FAILED  ")
-            found.given_up.append(atoms)
+        state = catalogue.look(project.jobs, spec.id).state
+        with catalogue.opened(project.jobs, spec.id) as folder:
+            if state is JobState.DONE:
+                found.labels.append(read_frames(folder / label.RESULT)[0])
+            elif state is JobState.FAILED:
+                atoms = read_frames(folder / label.STRUCTURE)[0]
+                atoms.info[frames.REASON] = jobfolder.last_note(folder).removeprefix("PENDING -> FAILED  ")
+                found.given_up.append(atoms)
     return found
 
 

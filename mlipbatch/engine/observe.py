@@ -10,6 +10,7 @@ from pathlib import Path
 from mlipbatch.core.job import JobEntry
 from mlipbatch.core.state import QueueState
 from mlipbatch.store import claim, jobfolder
+from mlipbatch.store.durable import read_small
 
 OVERTIME, SILENT = "overtime", "silent"  # why we killed an attempt ourselves
 KILLED = "killed"  # the file that says so
@@ -84,7 +85,7 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
         killed=_read(attempt, KILLED, there),
         settled=bool(sent.batch) and bool(_read(attempt, "scheduler.exit", there)),
         cut=_read(attempt, "scheduler.exit", there) == TIMEOUT_EXIT,
-        node=_read(attempt, "started", there).split(" ", 1)[0],
+        node=sent.node or _read(attempt, "started", there).split(" ", 1)[0],
         elsewhere=_read(attempt, ELSEWHERE, there),
     )
 
@@ -96,10 +97,10 @@ def _sent(attempt: Path, there: set[str]) -> Evidence:
         NOTHING,
         token=str(intent.get("token", "")),
         scheduler_id=_read(attempt, "job_id", there),
-        walltime_s=float(intent.get("walltime_s", 0)),
+        walltime_s=float(_whole(intent.get("walltime_s")) or 0),
         batch=str(intent.get("batch", "")),
-        task=int(intent["task"]) if "task" in intent else None,
-        generation=int(intent.get("generation", 0)),
+        task=_whole(intent.get("task")),
+        generation=_whole(intent.get("generation")) or 0,
     )
 
 
@@ -130,7 +131,7 @@ def _read(attempt: Path, name: str, there: set[str]) -> str:
     if name not in there:
         return ""
     try:
-        return (attempt / name).read_text(errors="replace").strip()
+        return read_small(f"{attempt}/{name}").decode(errors="replace").strip()
     except FileNotFoundError:
         return ""
 
@@ -139,6 +140,11 @@ def _known(last: claim.Claim | None, token: str) -> str:
     """The scheduler id that a script of this token claimed the attempt under, where the scheduler tells its jobs their ids."""
     ours = last is not None and last.token == token and last.scheduler_id != claim.NO_ID
     return last.scheduler_id if last and ours else ""
+
+
+def _whole(value: object) -> int | None:
+    """A number of submit.yaml; None where somebody made something else of it."""
+    return value if isinstance(value, int) else None
 
 
 def _number(text: str) -> int | None:

@@ -14,8 +14,7 @@ from itertools import takewhile
 from typing import TypeVar
 
 from mlipbatch.config.site import Queue, Site
-from mlipbatch.core.job import JobEntry, Resources
-from mlipbatch.engine.decide import urgency
+from mlipbatch.core.job import JobEntry, Resources, urgency
 from mlipbatch.schedulers.queues import first_fitting
 
 RESERVE_S = 60  # of an allocation, beyond its members' wall times: starting, and saying how they ended
@@ -76,6 +75,15 @@ def pack(
         if len(sent) < len(alike):
             break
     return units
+
+
+def worth_a_look(site: Site, room: int, free_cores: int | None) -> int:
+    """How many pending jobs `pack` may have a use for: what else waits need not be read."""
+    if room < 1 or (free_cores is not None and free_cores < 1):
+        return 0
+    if site.scheduler == "local":
+        return 1 + min(room, _fitting(free_cores, 1))
+    return 1 + 2 * _takes(site, room) * site.limits.bundle  # a bundle takes half of an even share
 
 
 def _alike(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlipbatch.core.job import JobEntry
-from mlipbatch.core.state import IN_THE_QUEUE
+from mlipbatch.core.state import IN_THE_QUEUE, JobState
 from mlipbatch.engine import decide, lookup, observe
 from mlipbatch.engine.observe import Evidence
 from mlipbatch.engine.patience import Backoff, Clock, Patience
@@ -27,6 +27,8 @@ class Queue:
         self.sending = Backoff(clock, patience.backoff_s, patience.longest_s, f"send {seed}")
         self.unwell = ""  # since when the scheduler does not answer, and what it says; empty while it does
         self.stuck: dict[str, str] = {}  # job -> why it can never run, as the scheduler says
+        self._late: set[str] = set()  # tokens of attempts that were revoked because they were not in the queue
+        self._told: dict[str, str] = {}  # of those its history tells
         self._asked = -float("inf")
         self._gone: dict[
             str, tuple[int, float, Snapshot | None]
@@ -51,6 +53,7 @@ class Queue:
             return None
         self.asking.succeeded()
         self.unwell = ""
+        self._cancel_late(snapshot)
         return snapshot
 
     def next_step(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, attempt: Path) -> decide.Step:
@@ -61,15 +64,24 @@ class Queue:
         step = decide.next_step(entry, seen, snapshot, counted, self.patience)
         if isinstance(step, decide.LookUp) and snapshot is not None:
             step = self._look_up(entry, seen, snapshot, counted)
+        if isinstance(step, decide.Unsent) and not seen.batch:
+            self._late.add(seen.token)
         if isinstance(step, decide.Ended):  # one that was started again since has a claim more, and is not over
             return replace(step, claims=min(before, seen.claims))
-        if isinstance(step, decide.Stuck):
-            told = self.stuck.get(entry.id) == step.reason
-            self.stuck[entry.id] = step.reason
-            return decide.Wait(step.reason) if told else step
-        if snapshot is not None:
-            self.stuck.pop(entry.id, None)
-        return step
+        return self._once(entry.id, step) if snapshot is not None else step
+
+    def _once(self, job: str, step: decide.Step) -> decide.Step:
+        """That it can never run is told once (`told`), until it is no longer so."""
+        if not isinstance(step, decide.Stuck):
+            self.stuck.pop(job, None)
+            self._told.pop(job, None)
+            return step
+        self.stuck[job] = step.reason
+        return decide.Wait(step.sentence) if self._told.get(job) == step.reason else step
+
+    def told(self, job: str, step: decide.Stuck) -> None:
+        """Its user was told."""
+        self._told[job] = step.reason
 
     def still_there(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot) -> bool:
         """Is the last attempt of a job that was put back, by hand or by a cut, still in the queue? Then it is cancelled first."""
@@ -84,9 +96,19 @@ class Queue:
             return False
         return not self._counted(entry, seen, snapshot, Path()).lost(self.patience)
 
+    def _cancel_late(self, snapshot: Snapshot) -> None:
+        """What was given up as never arrived, and is in the queue after all, would run nothing: it need not wait its turn."""
+        for token in self._late & snapshot.tokens.keys():
+            with suppress(NoInformation):
+                self.scheduler.cancel(snapshot.tokens[token], token)
+
+    def counting(self, job: str) -> bool:
+        """Is something of it counted from answer to answer, so that the next one may be the last that was wanted?"""
+        return job in self._gone or job in self._answers
+
     def forget(self, job: str) -> None:
         """A job changed: what was counted of it belongs to the past."""
-        for memory in (self._gone, self._sizes, self._answers, self._claims, self.stuck):
+        for memory in (self._gone, self._sizes, self._answers, self._claims, self.stuck, self._told):
             memory.pop(job, None)
 
     def _counted(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot, attempt: Path) -> decide.Counted:
@@ -103,6 +125,7 @@ class Queue:
         """Seconds for which the output of a running job that prints steadily did not grow, as far as we have watched it."""
         queued = snapshot.jobs.get(seen.scheduler_id)
         running = queued is not None and queued.state in IN_THE_QUEUE and seen.started and not seen.batch
+        running = running and entry.state is JobState.RUNNING  # not in the tick that hears of its start
         if not running or entry.kind not in decide.STEADY:
             self._sizes.pop(entry.id, None)
             return 0.0

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from datetime import UTC, datetime
+from heapq import nsmallest
 from typing import Any
 
 from mlipbatch.core.state import IN_QUEUE, JobState
@@ -37,14 +38,14 @@ def picture(campaign: Campaign, seconds_left: float) -> dict[str, Any]:
 
 def counted(project: Project, index: Index) -> dict[str, Any]:
     """The part that the job folders alone tell."""
-    states = {state.value: len(index.in_state(state)) for state in JobState}
+    states = {state.value: index.number(state) for state in JobState}
     return {
         "project": project.name,
         "path": str(project.root),
         "states": states,
         "stages": index.counts(),
-        "running": sorted(entry.id for entry in index.in_state(*IN_QUEUE))[:LISTED],
-        "failed": sorted(entry.id for entry in index.in_state(JobState.FAILED))[:LISTED],
+        "running": nsmallest(LISTED, index.queue),
+        "failed": index.first(JobState.FAILED, LISTED),
         "aside": dict(sorted(index.aside.items())[:LISTED]),
         "potential": str(project.active_potential.readlink()) if project.active_potential.is_symlink() else None,
     }

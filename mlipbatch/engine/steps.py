@@ -12,7 +12,7 @@ from mlipbatch.engine.act import Hands
 from mlipbatch.engine.observe import Evidence
 from mlipbatch.schedulers.base import NoInformation
 from mlipbatch.store import claim, jobfolder
-from mlipbatch.store.durable import write_text
+from mlipbatch.store.durable import Steps, durably, write_text
 
 log = logging.getLogger("mlipbatch")
 
@@ -23,22 +23,27 @@ def carry_out(hands: Hands, entry: JobEntry, seen: Evidence, step: decide.Step) 
     folder = hands.folder(entry)
     match step:
         case decide.Started():
-            jobfolder.move(folder, entry.state, JobState.RUNNING, f"started as {seen.scheduler_id or 'unknown'}")
+            durably(starting(hands, entry, seen))
         case decide.Adopt():
             _adopt(hands, entry, seen, step)
         case decide.Unsent(why):
             _unsent(hands, entry, seen, why)
         case decide.Kill():
             _kill(hands, entry, seen, step)
-        case decide.Stuck(reason):
-            jobfolder.note(
-                folder, f"it can never run, says the scheduler: {reason}; cancel it, or change what it asks for"
-            )
+        case decide.Stuck():
+            jobfolder.note(folder, step.sentence)
         case decide.Ended(ending, claims):
             return act.judge(hands, entry, ending, claims)
         case _:
             pass
     return None
+
+
+def starting(hands: Hands, entry: JobEntry, seen: Evidence) -> Steps[jobfolder.Look]:
+    """That it runs, in steps: of many jobs side by side."""
+    return jobfolder.moving(
+        hands.folder(entry), entry.state, JobState.RUNNING, f"started as {seen.scheduler_id or 'unknown'}"
+    )
 
 
 def _adopt(hands: Hands, entry: JobEntry, seen: Evidence, step: decide.Adopt) -> None:

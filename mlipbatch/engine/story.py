@@ -8,7 +8,7 @@ from typing import Any
 from mlipbatch.core import frames
 from mlipbatch.core.state import JobState
 from mlipbatch.stages.base import Attempt, read_attempts
-from mlipbatch.store import jobfolder
+from mlipbatch.store import archive, catalogue, jobfolder
 from mlipbatch.store.control import read_pause
 from mlipbatch.store.lease import is_locked
 from mlipbatch.store.project import Project
@@ -16,11 +16,17 @@ from mlipbatch.store.project import Project
 
 def tell(project: Project, job: str) -> dict[str, Any]:
     """Everything that a person may want to know of a job."""
-    folder = project.jobs / job
+    with catalogue.opened(project.jobs, job) as folder:
+        return _tell(project, job, folder)
+
+
+def _tell(project: Project, job: str, folder: Path) -> dict[str, Any]:
     seen, spec = jobfolder.look(folder), jobfolder.read_spec(folder)
+    here = project.jobs / job
     return {
         "id": job,
-        "folder": str(folder),
+        "folder": str(here),
+        "archive": None if folder == here else str(archive.list_of(project.jobs, job.rpartition("/")[0])),
         "state": seen.state.value,
         "held": seen.held,
         "cores": spec.resources.cores,

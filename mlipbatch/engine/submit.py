@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlipbatch.config import load_config, load_expanded, render_config_yaml
 from mlipbatch.config.model import Config
+from mlipbatch.engine.index import Index
 from mlipbatch.engine.place import check
 from mlipbatch.stages import loop
 from mlipbatch.store import jobfolder
@@ -39,8 +40,9 @@ def make_project(prepared: Prepared) -> tuple[Project, bool]:
     remember(project.root)
     try:
         with project_lock(project):
-            entries = {entry.id: entry for entry in (jobfolder.entry(f) for f in jobfolder.walk(project.jobs))}
-            for spec in loop.wanted(project, load_config(project.config), entries):
+            index = Index(project.jobs)
+            index.load()
+            for spec in loop.wanted(project, load_config(project.config), index):
                 jobfolder.create(project.jobs, spec)
     except Locked:
         pass  # a daemon serves it already, and makes them itself

@@ -9,11 +9,11 @@ import shutil
 from mlipbatch.config.resources import resource
 from mlipbatch.config.site import LOCAL, Queue, Site
 from mlipbatch.config.site_file import load_site
-from mlipbatch.schedulers import command
+from mlipbatch.schedulers.base import NoInformation
+from mlipbatch.schedulers.pbs_commands import flavour
 from mlipbatch.schedulers.slurm_commands import call
 from mlipbatch.schedulers.slurm_parse import seconds
 
-ANSWER_LIMIT_S = 30.0
 IN_A_JOB = ("SLURM_JOB_ID", "PBS_JOBID")  # the cores of a job that somebody has are to be used, not more jobs sent
 NO_CLUSTER = re.compile(r"establish a configuration source|DNS SRV lookup|Unable to process configuration file")
 PARTITIONS = "%P|%a|%l|%c|%m|%D|%G"  # name, up or not, longest time, cores and memory (MB) of a node, nodes, GPUs
@@ -42,9 +42,12 @@ def has_slurm() -> bool:
 
 
 def has_pbs() -> bool:
-    """Grid Engine has a qstat too, but it knows no --version."""
-    done = command.run(["qstat", "--version"], timeout=ANSWER_LIMIT_S)
-    return done.code == 0 and re.search(r"pbs_version|PBS", done.stdout + done.stderr) is not None
+    """Does qstat say that it is PBS's? Grid Engine has one too, but it knows no --version."""
+    try:
+        flavour()
+    except NoInformation:
+        return False
+    return True
 
 
 def completed(site: Site) -> Site:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 
 from mlipbatch.config.site import Site
 from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.schedulers.detect import completed
 from mlipbatch.schedulers.local import POOL, LocalScheduler
+from mlipbatch.schedulers.pbs import PbsScheduler
 from mlipbatch.schedulers.slurm import SlurmScheduler
 
 
@@ -18,5 +18,4 @@ def scheduler_of(site: Site, cores: int) -> Scheduler:
         return LocalScheduler(cores, os.environ.get("MLIPBATCH_LOCAL_POOL", POOL), site)
     if site.scheduler == "slurm":
         return SlurmScheduler(completed(site))
-    pbs: Scheduler = importlib.import_module("mlipbatch.schedulers.pbs").PbsScheduler(site)
-    return pbs
+    return PbsScheduler(site)

@@ -114,8 +114,7 @@ def sessions(pool: str = POOL) -> list[Session]:
                 and process.status() != psutil.STATUS_ZOMBIE
                 and os.getsid(process.pid) == process.pid
             ):
-                elapsed = max(0.0, time.time() - process.create_time())
-                found.append(Session(_identity(process), argv[5], int(argv[6]), elapsed))
+                found.append(Session(_identity(process), argv[5], int(argv[6]), _elapsed(process)))
     return found
 
 
@@ -158,6 +157,12 @@ def _members(session: int) -> list[psutil.Process]:
 
 def _identity(process: psutil.Process) -> str:
     return f"{socket.gethostname()}-{process.pid}-{_start(process)}"
+
+
+def _elapsed(process: psutil.Process) -> float:
+    """Seconds since a process started, by the clock that its start time is in: a time of day that is set kills nobody."""
+    started = int(_start(process)) / os.sysconf("SC_CLK_TCK")
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started) if started else 0.0
 
 
 def _start(process: psutil.Process) -> str:

@@ -12,7 +12,7 @@ from mlipbatch.config.resources import resource
 from mlipbatch.config.site import LOCAL, Site
 from mlipbatch.config.site_file import environment
 from mlipbatch.core.job import AttemptPlan
-from mlipbatch.schedulers import slurm_options
+from mlipbatch.schedulers import pbs_options, slurm_options
 from mlipbatch.schedulers.queues import first_fitting
 
 
@@ -29,6 +29,7 @@ def templates() -> Environment:
     )
     jinja.filters["quote"] = lambda value: shlex.quote(str(value))
     jinja.globals["sbatch_options"] = slurm_options.options
+    jinja.globals["qsub_options"] = pbs_options.options
     return jinja
 
 

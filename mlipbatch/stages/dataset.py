@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from mlipbatch.config.model import Config
@@ -13,7 +15,7 @@ from mlipbatch.core.split import split_by_root
 from mlipbatch.core.state import JobState
 from mlipbatch.stages import label
 from mlipbatch.stages.view import View
-from mlipbatch.store import database
+from mlipbatch.store import catalogue, database
 from mlipbatch.store.durable import read_frames, render_frames, write_text
 from mlipbatch.store.project import Project
 
@@ -21,13 +23,22 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+def outdated(project: Project, entries: Mapping[str, JobEntry]) -> Iterator[JobEntry]:
+    """Labels of which data/mlip.db does not say what their job folder does: one walk along both, which are sorted."""
+    done = (entry.id for entry in View.of(entries).entries.in_state(JobState.DONE) if entry.kind == label.KIND)
+    rows = database.jobs(project.data / "mlip.db")
+    for job, twice in groupby(merge(done, rows)):
+        if len(list(twice)) == 1 and job in entries:
+            yield entries[job]
+
+
 def sync(project: Project, entries: Iterable[JobEntry]) -> dict[str, str]:
-    """Bring data/mlip.db up to the job folders: a row for every DONE label, none for one that was put back.
+    """Bring data/mlip.db up to these job folders: a row for every DONE label, none for one that was put back.
 
     Returns the DONE labels that have no result to read, with the reason.
     """
     path, labels = project.data / "mlip.db", [entry for entry in entries if entry.kind == label.KIND]
-    there = database.jobs(path)
+    there = database.among(path, [entry.id for entry in labels])
     stale = there & {entry.id for entry in labels if entry.state is not JobState.DONE}
     if stale:
         database.remove(path, stale)
@@ -61,13 +72,12 @@ def split(project: Project, config: Config, view: View, generation: int) -> tupl
 
 
 def _labels(project: Project, view: View, generation: int) -> list[Atoms]:
-    return [
-        _result(project, entry.id) for entry in sorted(view.done(generation, label.KIND), key=lambda entry: entry.id)
-    ]
+    return [_result(project, entry.id) for entry in view.done(generation, label.KIND)]
 
 
 def _result(project: Project, job: str) -> Atoms:
-    return read_frames(project.jobs / job / label.RESULT)[0]
+    with catalogue.opened(project.jobs, job, label.RESULT) as folder:
+        return read_frames(folder / label.RESULT)[0]
 
 
 def _labelled(project: Project, job: str) -> Atoms:

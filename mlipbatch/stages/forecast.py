@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from math import inf
 from statistics import median
 
 from mlipbatch.config.model import Config
@@ -23,6 +25,8 @@ USUAL_S = {
     "report": 20.0,
 }
 USUAL_LABEL_S = 0.1  # times atoms squared
+EVERY_S = 30.0
+LEARNED_FROM = 5000  # newest labels
 EXPONENT = 2.0  # of the number of atoms, between sizes that were not measured
 
 
@@ -32,24 +36,27 @@ class Forecast:
     def __init__(self, project: Project, config: Config) -> None:
         self.project, self.config = project, config
         self._by_size: dict[int, float] = {}
-        self._rows = -1
+        self._made, self._left_s = -inf, 0.0
 
     def seconds_left(self, entries: Mapping[str, JobEntry], cores: int) -> float:
-        """Wall time until the last report, on so many cores."""
-        view = View(entries)
-        self._learn(len([e for e in entries.values() if e.kind == label.KIND and e.state in ENDED]))
+        """Wall time until the last report, on so many cores; made anew at most once in a heartbeat, and counted down between."""
+        now = time.monotonic()
+        if now - self._made > EVERY_S:
+            view = View.of(entries)
+            self._learn()
+            self._left_s, self._made = self._all(view, cores), now
+        return max(0.0, self._left_s - (now - self._made))
+
+    def _all(self, view: View, cores: int) -> float:
         total = 0.0
         for generation in range(self.config.generations):
             total += self._labels(view, generation) / cores
             total += sum(self._stage(view, generation, kind) for kind in USUAL_S)
         return total
 
-    def _learn(self, ended: int) -> None:
-        if ended == self._rows:
-            return
-        self._rows = ended
+    def _learn(self) -> None:
         sizes: dict[int, list[float]] = {}
-        for atoms, wall_s in costs(self.project.data / "mlip.db"):
+        for atoms, wall_s in costs(self.project.data / "mlip.db", LEARNED_FROM):
             sizes.setdefault(atoms, []).append(wall_s)
         self._by_size = {atoms: median(walls) for atoms, walls in sizes.items()}
 
@@ -61,14 +68,22 @@ class Forecast:
         return float(self._by_size[nearest] * (atoms / nearest) ** EXPONENT)
 
     def _labels(self, view: View, generation: int) -> float:
-        specs = label.expected(self.project, self.config, generation)
-        if specs or view.ended(generation, "cut"):
-            ended = {entry.id for entry in view.of(generation, label.KIND) if entry.state in ENDED}
-            return sum(self.label_s(int(spec.parameters["atoms"])) for spec in specs if spec.id not in ended)
+        sizes = label.sizes(self.project, generation)
+        if sizes or view.ended(generation, "cut"):
+            return self._remaining(sizes, view.number(generation, label.KIND, *ENDED))
         if generation == 0:
-            sizes = self.config.generation.sqs_sizes
-            return self.config.selection.number * sum(self.label_s(size) for size in sizes) / len(sizes)
+            cells = self.config.generation.sqs_sizes
+            return self.config.selection.number * sum(self.label_s(size) for size in cells) / len(cells)
         return self.config.embedding.boxes * self.label_s(self.config.embedding.max_atoms)
+
+    def _remaining(self, sizes: Mapping[int, int], ended: int) -> float:
+        """Without those that have ended, which are the largest: they go first."""
+        total = 0.0
+        for atoms, number in sorted(sizes.items(), reverse=True):
+            skipped = min(number, ended)
+            ended -= skipped
+            total += (number - skipped) * self.label_s(atoms)
+        return total
 
     def _stage(self, view: View, generation: int, kind: str) -> float:
         cold = kind in {"generate", "screen", "select"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from mlipbatch.core import job as nouns
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.job import AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
 from mlipbatch.stages.base import Attempt, Job, counted, verdicts
-from mlipbatch.store.durable import read_frames, render_frames, write_frames
+from mlipbatch.store.durable import frame_sizes, iter_frames, read_frames, render_frames, write_frames
 from mlipbatch.store.project import Project
 
 if TYPE_CHECKING:
@@ -27,36 +28,54 @@ KIND = "scf"
 STRUCTURE, RESULT = "structure.extxyz", "result.extxyz"
 
 
-def expected(project: Project, config: Config, generation: int) -> list[JobSpec]:
-    """A job for every structure that was selected (or cut) in a generation; none while there is no selection."""
+def sizes(project: Project, generation: int) -> Mapping[int, int]:
+    """Of the labels that a generation wants: how many have so many atoms. Empty while there is no selection."""
     path = project.candidates(generation, "selected")
-    if not path.exists():
-        return []
+    try:
+        return _sizes(path, path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return {}
+
+
+def number(project: Project, generation: int) -> int:
+    """How many labels a generation wants: structures that were selected (or cut)."""
+    return sum(sizes(project, generation).values())
+
+
+@lru_cache(maxsize=64)
+def _sizes(path: Path, _mtime: int) -> Mapping[int, int]:
+    return Counter(frame_sizes(path))
+
+
+def expected(project: Project, config: Config, generation: int) -> Iterator[JobSpec]:
+    """A job for every structure that was selected (or cut) in a generation, read one after the other.
+
+    Raises ValueError where the selection is torn.
+    """
+    path = project.candidates(generation, "selected")
+    if not number(project, generation):
+        return
     resources = Resources(config.jobs.dft_cores, config.jobs.dft_walltime)
-    return list(
-        _specs(path, path.stat().st_mtime_ns, generation_name(generation), resources, config.dft.kpoints_spacing)
-    )
+    meshes = _meshes(iter_frames(path), config.dft.kpoints_spacing)
+    for atoms in iter_frames(path):
+        if _on_a_curve(atoms):
+            atoms.info[frames.KPOINTS] = meshes[str(atoms.info.get(frames.ROOT))]
+        yield _spec(atoms, generation_name(generation), resources)
 
 
-@lru_cache(maxsize=16)
-def _specs(path: Path, _mtime: int, generation: str, resources: Resources, spacing: float) -> tuple[JobSpec, ...]:
-    if not path.stat().st_size:
-        return ()
-    structures = read_frames(path)
-    _hold_meshes(structures, spacing)
-    return tuple(_spec(atoms, generation, resources) for atoms in structures)
-
-
-def _hold_meshes(structures: Sequence[Atoms], spacing: float) -> None:
+def _meshes(structures: Iterable[Atoms], spacing: float) -> dict[str, str]:
     """One k-mesh for all volumes of an energy-volume curve, the smallest cell's: a mesh that changes makes a step in it."""
-    curves: dict[str, list[Atoms]] = {}
+    smallest: dict[str, Atoms] = {}
     for atoms in structures:
-        if atoms.info.get(frames.CONFIG_TYPE) == frames.EOS_REFERENCE and frames.KPOINTS not in atoms.info:
-            curves.setdefault(str(atoms.info.get(frames.ROOT)), []).append(atoms)
-    for curve in curves.values():
-        mesh = dft.mesh_of_spacing(min(curve, key=lambda atoms: float(atoms.get_volume())).cell.array, spacing)
-        for atoms in curve:
-            atoms.info[frames.KPOINTS] = " ".join(str(number) for number in mesh)
+        if _on_a_curve(atoms):
+            root = str(atoms.info.get(frames.ROOT))
+            smallest[root] = min(smallest.get(root, atoms), atoms, key=lambda one: float(one.get_volume()))
+    meshes = {root: dft.mesh_of_spacing(atoms.cell.array, spacing) for root, atoms in smallest.items()}
+    return {root: " ".join(str(points) for points in mesh) for root, mesh in meshes.items()}
+
+
+def _on_a_curve(atoms: Atoms) -> bool:
+    return atoms.info.get(frames.CONFIG_TYPE) == frames.EOS_REFERENCE and frames.KPOINTS not in atoms.info
 
 
 def _spec(atoms: Atoms, generation: str, resources: Resources) -> JobSpec:

@@ -20,7 +20,7 @@ BEFORE_LABELS, AFTER_LABELS = 1000, 10  # priorities: what labels wait for, and 
 
 def wanted(project: Project, config: Config, entries: Mapping[str, JobEntry]) -> Iterator[JobSpec]:
     """Jobs that should exist and do not."""
-    view = View(entries)
+    view = View.of(entries)
     for spec in _all(project, config, view):
         if spec.id not in entries:
             yield spec
@@ -28,13 +28,11 @@ def wanted(project: Project, config: Config, entries: Mapping[str, JobEntry]) ->
 
 def outcome(project: Project, config: Config, entries: Mapping[str, JobEntry]) -> Outcome:
     """What to say when all jobs that should exist have ended."""
-    view = View(entries)
-    trained = [generation for generation in range(config.generations) if view.done(generation, "train")]
+    view = View.of(entries)
+    trained = [generation for generation in range(config.generations) if view.any_done(generation, "train")]
     if trained and _closed(project, config, view, trained[-1]):
         return Outcome(True, f"finished: potentials/{generation_name(trained[-1])}, reports/report.html")
-    failed = sorted(
-        entry.id for entry in entries.values() if entry.state is JobState.FAILED and entry.kind != label.KIND
-    )
+    failed = [entry.id for entry in view.entries.in_state(JobState.FAILED) if entry.kind != label.KIND]
     if failed:
         return Outcome(
             False, f"stopped: {failed[0]} failed; see `mlipbatch why jobs/{failed[0]}`, then `mlipbatch retry` it"
@@ -46,27 +44,31 @@ def _closed(project: Project, config: Config, view: View, generation: int) -> bo
     """The last generation asked for was trained, or the one after had nothing uncertain; and the report is written."""
     last = generation == config.generations - 1
     after = generation + 1
-    known = view.ended(after, "cut") and bool(view.done(after, "cut")) and not label.expected(project, config, after)
-    return (last and bool(view.done(generation, "report"))) or (known and bool(view.done(after, "report")))
+    known = view.ended(after, "cut") and view.any_done(after, "cut") and not label.number(project, after)
+    return (last and view.any_done(generation, "report")) or (known and view.any_done(after, "report"))
 
 
 def _all(project: Project, config: Config, view: View) -> Iterator[JobSpec]:
-    yield from _cold_start(config, view)
-    for generation in range(config.generations):
+    """Jobs that should exist; those of a stretch that is whole need not be named again."""
+    closed = 0  # the first generation that was not trained yet: what led to those before is of the past
+    while closed < config.generations and view.any_done(closed, "train"):
+        yield _report(config, closed)
+        closed += 1
+    if not closed:
+        yield from _cold_start(config, view)
+    for generation in range(closed, config.generations):
         if generation > 0:
             yield from _explore(config, view, generation)
-        expected = label.expected(project, config, generation)
-        yield from expected
-        complete = (
-            bool(expected) and view.ended(generation, label.KIND) and all(spec.id in view.entries for spec in expected)
-        )
-        if not complete:
+        expected, there = label.number(project, generation), view.number(generation, label.KIND)
+        if there < expected:
+            yield from label.expected(project, config, generation)
+        if not expected or there < expected or not view.ended(generation, label.KIND):
             nothing_new = generation > 0 and view.ended(generation, "cut") and not expected
             if nothing_new:  # nothing was uncertain: the potential of the last generation is good
                 yield _report(config, generation)
             return
         yield from _train(project, config, view, generation)
-        if not view.done(generation, "train"):
+        if not view.any_done(generation, "train"):
             return
         yield _report(config, generation)
 
@@ -91,7 +93,7 @@ def _cold_start(config: Config, view: View) -> Iterator[JobSpec]:
         _resources(config, serial=True),
         priority=BEFORE_LABELS,
     )
-    if view.done(0, "generate"):
+    if view.any_done(0, "generate"):
         yield work(
             f"{name}/screen/candidates",
             [
@@ -113,7 +115,7 @@ def _cold_start(config: Config, view: View) -> Iterator[JobSpec]:
             priority=BEFORE_LABELS,
             parents=(f"{name}/generate/candidates",),
         )
-    if view.done(0, "screen"):
+    if view.any_done(0, "screen"):
         number = str(config.selection.number)
         source = f"{PROJECT}/candidates/{name}.kept.extxyz"
         yield work(
@@ -128,7 +130,7 @@ def _cold_start(config: Config, view: View) -> Iterator[JobSpec]:
 
 def _explore(config: Config, view: View, generation: int) -> Iterator[JobSpec]:
     name, before = generation_name(generation), generation_name(generation - 1)
-    if not view.done(generation - 1, "train"):
+    if not view.any_done(generation - 1, "train"):
         return
     for number, temperature in enumerate(config.exploration.temperatures):
         walker = f"walker-{number:03d}-{temperature:g}K"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.core import frames
-from mlipbatch.store.durable import read_frames
+from mlipbatch.store.durable import count_frames, read_frames
 from mlipbatch.store.project import Project
 
 if TYPE_CHECKING:
@@ -210,16 +210,3 @@ def _candidates(project: Project) -> dict[int, dict[str, int]]:
         if step in STEPS and generation[3:6].isdigit():
             found.setdefault(int(generation[3:6]), {})[step] = count_frames(path)
     return found
-
-
-def count_frames(path: Path) -> int:
-    """Structures in an extended XYZ file, without parsing them: there may be millions."""
-    number = 0
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if not line.strip().isdigit():
-                break
-            number += 1
-            for _ in range(int(line) + 1):
-                next(lines, "")
-    return number

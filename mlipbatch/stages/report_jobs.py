@@ -11,7 +11,7 @@ from typing import Any
 from mlipbatch.core.state import ENDED, JobState
 from mlipbatch.stages.base import read_attempts
 from mlipbatch.stages.label import KIND
-from mlipbatch.store import jobfolder
+from mlipbatch.store import catalogue, jobfolder
 from mlipbatch.store.project import Project
 
 AT_WORK = (JobState.SUBMITTED, JobState.RUNNING)
@@ -48,20 +48,21 @@ class JobStory:
 def read_jobs(project: Project) -> tuple[list[JobStory], str]:
     """All jobs, and a sentence on folders that cannot be understood ("" where there is none)."""
     stories, odd = [], []
-    for folder in jobfolder.walk(project.jobs):
+    for job in catalogue.ids(project.jobs):
         try:
-            stories.append(_story(project, folder))
+            with catalogue.opened(project.jobs, job) as folder:
+                stories.append(_story(job, folder))
         except (jobfolder.Unreadable, OSError) as error:
             odd.append(str(error))
     return stories, "; ".join(odd)
 
 
-def _story(project: Project, folder: Path) -> JobStory:
+def _story(job: str, folder: Path) -> JobStory:
     seen = jobfolder.look(folder)
     history = _history(folder)
     begun = next((time for time, text in history if text.partition(" -> ")[2].startswith(AT_WORK)), None)
     return JobStory(
-        id=folder.relative_to(project.jobs).as_posix(),
+        id=job,
         state=seen.state,
         reason=(folder / seen.state).read_text(encoding="utf-8", errors="replace").partition("\n")[0],
         attempts=seen.attempts,
@@ -119,7 +120,8 @@ def recovered(project: Project, jobs: Iterable[JobStory]) -> list[dict[str, Any]
     found = []
     for job in jobs:
         if job.kind == KIND and job.state is JobState.DONE and job.attempts > 1:
-            attempts = read_attempts(project.jobs / job.id)
+            with catalogue.opened(project.jobs, job.id) as folder:
+                attempts = read_attempts(folder)
             failures = [str(a.verdict.get("name")) for a in attempts if a.verdict.get("decision") != "accept"]
             rung = str(attempts[-1].record.get("rung", "unknown"))
             found.append({"job": job.id, "attempts": job.attempts, "failures": failures, "rung": rung})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlipbatch.store.durable import sync_folder
+from mlipbatch.store.durable import durably, making_folder, sync_folder
 from mlipbatch.store.jobfolder import attempt_folder
 
 
@@ -19,21 +18,11 @@ def create(job: Path, number: int, files: Mapping[str, str]) -> Path:
     """
     folder = attempt_folder(job, number)
     draft = job / f".{folder.name}.{uuid.uuid4().hex[:8]}"
-    draft.mkdir()
     try:
-        for name, text in files.items():
-            _write(draft / name, text)
-        sync_folder(draft)
+        durably(making_folder(draft, files))
         draft.rename(folder)
     except OSError:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     sync_folder(job)
     return folder
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())

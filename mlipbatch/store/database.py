@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ SCALARS = (
     "dft_wall_s",
     "dft_magnetization",
 )
+JOB = "key = 'job'"
+OF_JOB = f"SELECT id FROM text_key_values WHERE {JOB} AND value = ?"  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -50,22 +52,46 @@ def _connect(path: Path) -> Iterator[Any]:
         with connect(path, type="db", use_lock_file=False) as database:
             yield database
     except sqlite3.Error as error:
-        raise OSError(f"{path}: {error}; it can be deleted: it is made again from the job folders") from error
+        raise _unusable(path, error) from error
 
 
-def jobs(path: Path) -> set[str]:
-    """The jobs whose labels are there."""
+def _unusable(path: Path, error: sqlite3.Error) -> OSError:
+    return OSError(f"{path}: {error}; it can be deleted: it is made again from the job folders")
+
+
+@contextmanager
+def _tables(path: Path) -> Iterator[sqlite3.Connection]:
+    """ASE's own tables (its format 9), for what it answers only by reading every row whole. Raises OSError as `_connect`."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from error
+
+
+def jobs(path: Path) -> Iterator[str]:
+    """The jobs whose labels are there, sorted."""
     if not path.exists():
+        return
+    with _tables(path) as tables:
+        for (job,) in tables.execute(f"SELECT value FROM text_key_values WHERE {JOB} ORDER BY value"):  # noqa: S608
+            yield str(job)
+
+
+def among(path: Path, wanted: Sequence[str]) -> set[str]:
+    """Those of these jobs whose labels are there."""
+    if not wanted or not path.exists():
         return set()
-    with _connect(path) as database:
-        return {row.job for row in database.select(columns=["id", "key_value_pairs"], include_data=False)}
+    with _tables(path) as tables:
+        return {job for job in wanted if tables.execute(OF_JOB, (job,)).fetchone()}
 
 
 def remove(path: Path, unwanted: set[str]) -> None:
     """Take the labels of these jobs out."""
+    with _tables(path) as tables:
+        rows = [row for job in unwanted for (row,) in tables.execute(OF_JOB, (job,))]
     with _connect(path) as database:
-        rows = database.select(columns=["id", "key_value_pairs"], include_data=False)
-        database.delete([row.id for row in rows if row.job in unwanted])
+        database.delete(rows)
 
 
 def add(path: Path, rows: Sequence[Row]) -> None:
@@ -74,6 +100,8 @@ def add(path: Path, rows: Sequence[Row]) -> None:
     with _connect(path) as database:
         for row in rows:
             database.write(_bare(row.atoms), key_value_pairs=_pairs(row), data=_data(row.atoms))
+    with _tables(path) as tables:
+        tables.execute("CREATE INDEX IF NOT EXISTS mlipbatch_jobs ON text_key_values (key, value)")
 
 
 def _bare(atoms: Atoms) -> Atoms:
@@ -123,9 +151,14 @@ def _data(atoms: Atoms) -> dict[str, Any]:
     return {"force_mask": np.asarray(mask, float), "parents": str(atoms.info.get(frames.PARENTS, ""))}
 
 
-def costs(path: Path) -> list[tuple[int, float]]:
-    """Number of atoms and wall time (s) of every label."""
+def costs(path: Path, newest: int) -> list[tuple[int, float]]:
+    """Number of atoms and wall time (s) of the newest labels."""
     if not path.exists():
         return []
-    with _connect(path) as database:
-        return [(row.natoms, float(row.get("dft_wall_s", 0.0))) for row in database.select(include_data=False)]
+    with _tables(path) as tables:
+        found = tables.execute(
+            "SELECT natoms, value FROM number_key_values AS numbers JOIN systems ON systems.id = numbers.id"
+            " WHERE key = 'dft_wall_s' ORDER BY numbers.id DESC LIMIT ?",
+            (newest,),
+        )
+        return [(int(atoms), float(wall_s)) for atoms, wall_s in found]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import uuid
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,15 +38,23 @@ def _request(path: Path) -> Request:
         return Request("nothing", (), path)
 
 
-def read_inbox(project: Project) -> tuple[list[Request], list[Path]]:
+def read_inbox(project: Project) -> tuple[list[Request], list[str]]:
     """Requests, and the markers that jobs left (``TOKEN.started``, ``TOKEN.exit``): news, never proof."""
     requests: list[Request] = []
-    markers: list[Path] = []
-    for path in sorted(project.inbox.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.name.startswith("request-"):
-            requests.append(_request(path))
+    markers: list[str] = []
+    with os.scandir(project.inbox) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    for name in names:
+        if name.startswith("request-"):
+            requests.append(_request(project.inbox / name))
         else:
-            markers.append(path)
+            markers.append(name)
     return requests, markers
+
+
+def clear(project: Project, markers: Iterable[str]) -> None:
+    """Take markers away that were heard."""
+    folder = str(project.inbox)
+    for name in markers:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{folder}/{name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +14,14 @@ import yaml
 
 from mlipbatch.core.job import JobEntry, JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
-from mlipbatch.store.durable import sync_folder, write_text
+from mlipbatch.store.durable import Steps, append, durably, making_folder, placing, syncing, write_text
 
-HOLD = "HOLD"
-STATES = frozenset(JobState)
+HOLD, ATTEMPT = "HOLD", "attempt-"
+STATES = {state.value: state for state in JobState}
+LOADER: Any = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # libyaml's, ten times as fast, where PyYAML was built with it
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class Unreadable(Exception):
@@ -37,26 +42,27 @@ def look(folder: Path) -> Look:
 
     Raises Unreadable where there is no state file. Of two (a hand edit by copying), the newer counts.
     """
-    states: list[os.DirEntry[str]] = []
-    held, attempts = False, 0
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name in STATES:
-                states.append(entry)
-            elif entry.name == HOLD:
-                held = True
-            elif entry.name.startswith("attempt-") and entry.name[8:].isdigit():
-                attempts = max(attempts, int(entry.name[8:]))
+    return understand(folder, os.listdir(folder))
+
+
+def understand(folder: Path | str, names: Collection[str]) -> Look:
+    """`look` where the names in the folder are known already."""
+    states = STATES.keys() & names
     if not states:
         raise Unreadable(f"{folder} has no state file; make an empty file PENDING there to have it run")
-    newest = max(states, key=lambda entry: entry.stat().st_mtime_ns)
-    return Look(JobState(newest.name), held, attempts)
+    state = (
+        states.pop()
+        if len(states) == 1
+        else max(states, key=lambda name: (os.stat(f"{folder}/{name}").st_mtime_ns, name))
+    )
+    attempts = [int(name[8:]) for name in names if name.startswith(ATTEMPT) and name[8:].isdigit()]
+    return Look(STATES[state], HOLD in names, max(attempts, default=0))
 
 
 def read_spec(folder: Path) -> JobSpec:
     """job.yaml of a job folder. Raises Unreadable."""
     try:
-        raw = yaml.safe_load((folder / "job.yaml").read_text())
+        raw = yaml.load((folder / "job.yaml").read_text(), LOADER)  # noqa: S506  a safe one
         return JobSpec(
             id="/".join(folder.parts[-3:]),
             kind=str(raw["kind"]),
@@ -80,12 +86,25 @@ def _resources(cores: object, walltime_s: object) -> Resources:
 def entry(folder: Path) -> JobEntry:
     """A job as the index keeps it. Raises Unreadable."""
     seen, spec = look(folder), read_spec(folder)
-    asked, since = spec.resources, (folder / "job.yaml").stat().st_mtime
-    return JobEntry(spec.id, seen.state, seen.held, spec.priority, asked.cores, asked.walltime_s, since)
+    asked = spec.resources
+    return JobEntry(spec.id, seen.state, seen.held, spec.priority, asked.cores, asked.walltime_s, made_at(folder))
+
+
+def made_at(folder: Path) -> float:
+    """When a job was made (s), by the file server's clock. Raises Unreadable."""
+    try:
+        return (folder / "job.yaml").stat().st_mtime
+    except OSError as error:
+        raise Unreadable(f"{folder}/job.yaml cannot be read: {error}") from error
 
 
 def create(jobs: Path, spec: JobSpec) -> bool:
     """Make the folder of a job, whole and PENDING. False where it exists already."""
+    return durably(creating(jobs, spec))
+
+
+def creating(jobs: Path, spec: JobSpec) -> Steps[bool]:
+    """`create`, in steps."""
     folder = jobs / spec.id
     if folder.exists():
         return False
@@ -93,48 +112,58 @@ def create(jobs: Path, spec: JobSpec) -> bool:
     draft = folder.with_name(f".{folder.name}.tmp")
     if draft.exists():
         shutil.rmtree(draft)
-    draft.mkdir()
-    for name, text in spec.files.items():
-        write_text(draft / name, text)
-    write_text(draft / "job.yaml", render_spec(spec))
-    write_text(draft / "history.log", _line("-> PENDING  created"))
-    write_text(draft / JobState.PENDING, "waits to be submitted\n")
+    own = {
+        "job.yaml": render_spec(spec),
+        "history.log": _line("-> PENDING  created"),
+        JobState.PENDING.value: "waits to be submitted\n",
+    }
+    yield from making_folder(draft, {**spec.files, **own})
     draft.rename(folder)
-    sync_folder(folder.parent)
+    yield from syncing(folder.parent)
     return True
 
 
 def render_spec(spec: JobSpec) -> str:
     """job.yaml as people read it."""
-    return yaml.safe_dump(
+    return _dump(
         {
             "kind": spec.kind,
             "priority": spec.priority,
             "resources": {"cores": spec.resources.cores, "walltime_s": spec.resources.walltime_s},
             "parents": list(spec.parents),
             "parameters": spec.parameters,
-        },
-        sort_keys=False,
-        allow_unicode=True,
+        }
     )
+
+
+def _dump(record: dict[str, Any]) -> str:
+    return str(yaml.dump(record, Dumper=DUMPER, sort_keys=False, allow_unicode=True))
 
 
 def move(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> None:
     """Rename the state file, durably, and tell the history. Raises ValueError for a transition that is not in the table."""
+    durably(moving(folder, before, after, why, record))
+
+
+def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[Look]:
+    """`move`, in steps: its text is durable before the state file gets its new name. Returns what the folder then is."""
     if after not in TRANSITIONS[before]:
         raise ValueError(f"{folder}: {before} -> {after} is no transition")
-    write_text(folder / before, f"{why}\n{record}")
-    (folder / before).rename(folder / after)
-    for other in STATES - {after}:  # left by a hand edit: in a copy of the project its time might be the newer one
-        (folder / other).unlink(missing_ok=True)
-    sync_folder(folder)
+    root = str(folder)
+    yield from placing(f"{root}/{before}", f"{why}\n{record}".encode())
+    os.rename(f"{root}/{before}", f"{root}/{after}")
+    names = os.listdir(root)
+    others = (STATES.keys() & names) - {after.value}
+    for other in others:
+        os.unlink(f"{root}/{other}")  # left by a hand edit: in a copy of the project its time might be the newer one
+    yield from syncing(root)
     note(folder, f"{before} -> {after}  {why}")
+    return understand(folder, set(names) - others)
 
 
 def note(folder: Path, sentence: str) -> None:
     """Append a line to history.log."""
-    with (folder / "history.log").open("a") as handle:
-        handle.write(_line(" ".join(sentence.split("\n"))))
+    append(f"{folder}/history.log", _line(" ".join(sentence.split("\n"))))
 
 
 def _line(sentence: str) -> str:
@@ -149,7 +178,7 @@ def attempt_folder(folder: Path, number: int) -> Path:
 def read_record(path: Path) -> dict[str, Any]:
     """A small YAML record (attempt.yaml, verdict.yaml, submit.yaml); empty where there is none or it is torn."""
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = yaml.load(path.read_text(), LOADER)  # noqa: S506  a safe one
     except (FileNotFoundError, yaml.YAMLError):
         return {}
     return dict(raw) if isinstance(raw, dict) else {}
@@ -157,7 +186,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write such a record, durably."""
-    write_text(path, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+    write_text(path, _dump(record))
 
 
 def walk(jobs: Path) -> list[Path]:

@@ -139,3 +139,18 @@ def test_formulas():
     assert parse_material("Fe70Ni30") == {"Fe": 0.7, "Ni": 0.3}
     assert parse_material("Si") == {"Si": 1.0}
     assert sum(parse_material("CrMnFeCoNi").values()) == pytest.approx(1)
+
+
+def test_on_a_cluster_the_days_are_those_of_its_queue(folder, monkeypatch):
+    """The user's own site file counts; what was taken for granted is said."""
+    here = json.loads(run(plan, str(EXAMPLE), "--json").stdout)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "settings"))
+    site = folder / "settings" / "mlipbatch" / "site.yaml"
+    site.parent.mkdir(parents=True)
+    site.write_text("name: our cluster\nscheduler: slurm\nlimits: {max_queued: 50}\n")
+    short, long = (json.loads(run(plan, str(EXAMPLE), "--queue-wait", w, "--json").stdout) for w in ("1", "60"))
+    assert short["days"] > here["days"]
+    assert long["days"] - short["days"] > 8 * 59 / 1440  # each step of the loop waits once
+    assert "our cluster" in long["assumptions"][0]
+    assert "60 min" in long["assumptions"][1]
+    assert here["core_hours"] == long["core_hours"]

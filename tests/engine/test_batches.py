@@ -11,7 +11,7 @@ from mlipbatch.core.state import JobState
 from mlipbatch.store import jobfolder
 from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.project import Project
-from tests.schedulers.benches import FakeBench
+from tests.schedulers.benches import FakeBench, alive
 
 from .clusters import ClusterSession, cluster_site
 from .conftest import bash
@@ -95,8 +95,7 @@ def test_a_member_that_is_cancelled_ends_and_its_neighbours_do_not_notice(projec
     assert states.pop("victim") == "FAILED"
     assert set(states.values()) == {"DONE"}
     assert session.runs() == ["j000", "j001", "j002"]
-    child = Path(session.folder("victim") / "attempt-1" / "child").read_text().strip()
-    assert not Path(f"/proc/{child}").exists()
+    assert not alive((session.folder("victim") / "attempt-1" / "child").read_text())
 
 
 def test_a_batch_whose_answer_was_lost_is_found_by_its_token(project: Project, fake: FakeBench) -> None:

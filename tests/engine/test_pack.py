@@ -121,3 +121,38 @@ def test_no_limit_is_ever_passed_and_nobody_is_sent_twice(
 def test_held_jobs_stay(held: bool) -> None:
     entry = JobEntry("gen000/scf/a", JobState.PENDING, held=held)
     assert bool(pack([entry], site(), 10, 10, 10)) is not held
+
+
+HERE = Site(name="here", scheduler="local")
+
+
+def waiting(name: str, priority: int = 0, cores: int = 1, since: float = 0.0, held: bool = False) -> JobEntry:
+    return JobEntry(f"g/k/{name}", JobState.PENDING, held, priority, cores, since=since)
+
+
+def chosen(jobs: list[JobEntry], free: int | None, largest: int, most: int | None = None) -> list[str]:
+    units = pack(jobs, HERE, 99 if most is None else most, free, largest)
+    return [entry.name for unit in units for entry in unit.jobs]
+
+
+def test_a_large_job_is_not_overtaken_for_ever() -> None:
+    jobs = [waiting("big", priority=2, cores=4), waiting("small", priority=1)]
+    assert chosen(jobs, 2, 4) == []
+    assert chosen(jobs, 5, 4) == ["big", "small"]
+
+
+def test_a_job_that_asks_for_more_than_there_is_gets_all_there_is() -> None:
+    assert chosen([waiting("huge", cores=64)], 2, 2) == ["huge"]
+
+
+def test_the_queues_room_is_kept_and_its_cores_are_its_own_business() -> None:
+    jobs = [waiting(name) for name in "abcde"]
+    assert chosen(jobs, None, 8, 3) == ["a", "b", "c"]
+    assert chosen(jobs, 2, 8, 3) == ["a", "b"]
+    assert chosen(jobs, None, 8, 0) == []
+
+
+def test_nobody_starves_behind_a_stream_of_more_urgent_jobs() -> None:
+    old = waiting("old", priority=5, since=0.0)
+    assert chosen([old, waiting("urgent", priority=20, since=3600.0)], None, 8, 1) == ["urgent"]
+    assert chosen([old, waiting("urgent", priority=20, since=6000.0)], None, 8, 1) == ["old"]

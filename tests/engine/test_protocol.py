@@ -54,6 +54,35 @@ def test_a_late_accept_before_it_was_given_up_is_adopted(virtual: Virtual) -> No
     assert virtual.runs("a") == ["attempt-1"]
 
 
+def test_what_arrives_after_it_was_given_up_does_not_wait_its_turn_for_nothing(virtual: Virtual) -> None:
+    virtual.fake.slots = 1
+    virtual.fake.program = lambda _folder: Program(3000.0)
+    virtual.add(task("first", priority=9), task("a"))
+    virtual.fake.fail("submit", "ok", "late")
+    virtual.run(1200)
+    late = next(job for job in virtual.fake.book if job.folder == virtual.folder("a") / "attempt-1")
+    assert (late.state, late.restart) == (QueueState.CANCELLED, 0)
+    assert virtual.finish() == {"a": "DONE", "first": "DONE"}
+    assert virtual.runs("a") == ["attempt-2"]
+
+
+def test_a_submit_yaml_that_somebody_spoilt_stops_nobody(virtual: Virtual) -> None:
+    virtual.add(task("a"), task("b"))
+    virtual.run(30)
+    (virtual.folder("a") / "attempt-1" / "submit.yaml").write_text("token: [1]\nwalltime_s: long\ntask: x\n")
+    virtual.start()
+    assert virtual.finish()["b"] == "DONE"
+
+
+def test_it_is_revoked_on_the_disk_before_it_waits_again(virtual: Virtual) -> None:
+    virtual.fake.fail("submit", "unsent")
+    virtual.add(task("a"))
+    virtual.campaign.tick()
+    virtual.fake.limit = 0  # no room for another attempt
+    virtual.run(3600, lambda: virtual.states() == {"a": "PENDING"})
+    assert "2 complete answers over 3" in (virtual.folder("a") / "attempt-1" / "revoked").read_text()
+
+
 def test_one_that_came_and_went_unseen_is_known_by_its_markers(virtual: Virtual) -> None:
     virtual.fake.accounting, virtual.fake.min_job_age = False, 0.0
     virtual.fake.program = lambda _folder: Program(5.0, exit_code=None)  # killed: started, and no exit marker

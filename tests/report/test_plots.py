@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlipbatch.stages.report_data import count_frames
 from mlipbatch.stages.report_page import duration, num, percent, signed
 from mlipbatch.stages.report_plots import gamma_histogram, learning, shown_walks, zone
 from mlipbatch.stages.report_svg import Scale, nice_ticks, number, padded, plot
-from mlipbatch.store.durable import write_frames
+from mlipbatch.store.durable import count_frames, write_frames
 from tests.report import campaign
 
 

@@ -1,4 +1,4 @@
-"""Recorded commands of real schedulers: what was typed, exit code, stdout, stderr."""
+"""Recorded answers of schedulers: `$ COMMAND`, `# rc N`, `# stdout`, `# stderr`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,21 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlipbatch.schedulers.command import Completed
+
 FOLDER = Path(__file__).parent.parent / "data" / "transcripts"
+ANSWER = re.compile(r"^\$ (.*)\n# rc (\d+)\n# stdout\n((?:.*\n)*?)# stderr\n((?:(?!\$ ).*\n?)*)", re.MULTILINE)
+
+
+def recorded(name: str) -> list[tuple[str, Completed]]:
+    """The commands of a file, each with what it answered."""
+    text = (FOLDER / name).read_text()
+    return [(line, Completed(int(rc), out, err)) for line, rc, out, err in ANSWER.findall(text)]
+
+
+def answer(name: str, command: str) -> Completed:
+    """What that command answered."""
+    return dict(recorded(name))[command]
 
 
 @dataclass(frozen=True)
@@ -19,8 +33,4 @@ class Said:
 
 def transcript(name: str) -> list[Said]:
     """All commands of a file, such as ``slurm/squeue.txt``."""
-    text = (FOLDER / name).read_text()
-    found = re.findall(
-        r"^\$ ([^\n]*)\n# rc (\d+)\n# stdout\n(.*?)# stderr\n(.*?)(?=^\$ |\Z)", text, re.MULTILINE | re.DOTALL
-    )
-    return [Said(command, int(code), stdout, stderr) for command, code, stdout, stderr in found]
+    return [Said(line, done.code, done.stdout, done.stderr) for line, done in recorded(name)]

@@ -1,0 +1,229 @@
+"""The engine on very many job folders: restart, rebuild, ticks, `status` and memory, beside `find` on the same folders.
+
+python benchmarks/engine.py --jobs 10000,100000,1000000 --json engine.json
+
+A real project (see engine_tree.py) in a temporary folder, the real loop, and a scheduler that answers at once and has no room.
+Every start is a process of its own. Times are the best of --repeats, those of ticks the median. A change is a job that says that
+it has started: a marker in the inbox and a file in its attempt become a transition from SUBMITTED to RUNNING. `idle_tick_mean_s`
+includes the rounds through all folders that look for edits by hand; `*_of_find` are what restart and rebuild are judged by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import engine_tree as tree
+
+from mlipbatch.core.state import QueueState
+from mlipbatch.engine import snapshot
+from mlipbatch.engine.campaign import Campaign
+from mlipbatch.engine.patience import Patience
+from mlipbatch.schedulers.base import NotSubmitted, QueueEntry, Room, Snapshot
+from mlipbatch.store.cache import PLACE, cache_file
+from mlipbatch.store.durable import unsynced
+from mlipbatch.store.project import Project
+
+CHANGES, ROUNDS, IDLE_TICKS = 100, 4, 200
+
+
+class Instant:
+    """A scheduler whose queue holds the same jobs for ever, and takes no more."""
+
+    name, template, accounting = "instant", "local.sh.j2", False
+
+    def __init__(self) -> None:
+        jobs = {str(n): QueueEntry(str(n), QueueState.QUEUED, None, tree.token(n)) for n in range(tree.QUEUED)}
+        self.answer = Snapshot(jobs, {entry.token: key for key, entry in jobs.items()})
+
+    def submit(self, *_: object) -> str:
+        """Never: there is no room."""
+        raise NotSubmitted("full")
+
+    def snapshot(self, _known: object) -> Snapshot:
+        """At once."""
+        return self.answer
+
+    def find(self, _token: str) -> list[QueueEntry]:
+        """Nothing is lost here."""
+        return []
+
+    def cancel(self, scheduler_id: str, token: str = "") -> None:
+        """Nothing is cancelled here."""
+
+    def room(self, _snapshot: Snapshot) -> Room:
+        """None."""
+        return Room(jobs=0, cores=0)
+
+
+def serve(project: Project) -> Campaign:
+    """As a daemon does; the queue is asked in every tick."""
+    return Campaign(project, Instant(), 1, patience=Patience(interval_s=0.0))
+
+
+def main() -> None:
+    options = arguments()
+    if options.inside:
+        print(json.dumps(INSIDE[options.inside](Project(options.project))))
+        return
+    report = {}
+    for jobs in options.jobs:
+        report[str(jobs)] = measure(jobs, options)
+        say(f"{jobs}: {json.dumps(report[str(jobs)])}")
+    text = json.dumps(report, indent=2)
+    print(text)
+    if options.json:
+        options.json.write_text(text + "\n")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", type=lambda text: [int(n) for n in text.split(",")], default=[10_000, 100_000])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the projects are made, and removed afterwards; a local disk")
+    parser.add_argument("--keep", action="store_true", help="do not remove them: their file system is thrown away")
+    parser.add_argument("--json", type=Path, help="write the report there, too")
+    parser.add_argument("--inside", choices=INSIDE, help=argparse.SUPPRESS)
+    parser.add_argument("--project", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {line}", file=sys.stderr, flush=True)
+
+
+def measure(jobs: int, options: argparse.Namespace) -> dict[str, float]:
+    if jobs < tree.QUEUED + tree.PENDING:
+        raise SystemExit(f"--jobs {jobs}: at least {tree.QUEUED + tree.PENDING}, which are in the queue or wait")
+    with scratch(options.folder, keep=options.keep) as root:
+        say(f"{jobs}: making the folders below {root}")
+        project = tree.make(root, jobs)
+        time.sleep(2.5)  # times younger than two seconds are not trusted by the index
+        found = {"find_s": best(lambda: find(project), options.repeats + 1)}
+        rebuilds = [inside("start", project, fresh=True) for _ in range(options.repeats)]
+        starts = [inside("start", project) for _ in range(options.repeats)]
+        found["cold_start_s"] = min(start["s"] for start in starts)
+        found["rebuild_s"] = min(start["s"] for start in rebuilds)
+        ticks = inside("ticks", project)
+        found |= {key: value for key, value in ticks.items() if key.endswith("_s")}
+        found["status_s"] = best(lambda: status(project), options.repeats)
+        found["daemon_rss_mb"] = ticks["rss_mb"]
+        found["rebuild_peak_rss_mb"] = max(start["rss_mb"] for start in rebuilds)
+        found["cold_start_of_find"] = found["cold_start_s"] / found["find_s"]
+        found["rebuild_of_find"] = found["rebuild_s"] / found["find_s"]
+        found |= {"inodes_a_job": tree_inodes(project), "find_here_only_s": best(lambda: find(project, 4), 2)}
+        say(f"{jobs}: removing them")
+    return found
+
+
+@contextmanager
+def scratch(parent: Path | None, *, keep: bool) -> Iterator[Path]:
+    """A folder that is gone afterwards, with the caches of what is in it."""
+    root = Path(tempfile.mkdtemp(prefix="mlipbatch-engine-", dir=parent))
+    os.environ[PLACE] = str(root / "cache")
+    try:
+        yield root
+    finally:
+        if not keep:
+            shutil.rmtree(root)
+
+
+def find(project: Project, depth: int = 99) -> None:
+    """The whole project; a depth of 4 spares find the attempts' folders, which it cannot know."""
+    argv = ["find", str(project.root), "-maxdepth", str(depth), "-name", "PENDING"]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+
+def status(project: Project) -> None:
+    argv = [sys.executable, "-m", "mlipbatch", "status", str(project.root)]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+
+def best(work: Callable[[], None], repeats: int) -> float:
+    return min(seconds(work) for _ in range(repeats))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def tree_inodes(project: Project) -> float:
+    """Of a finished job."""
+    folder = project.jobs / tree.GROUP / tree.name(tree.QUEUED + tree.PENDING + 1)
+    paths = [folder, *folder.rglob("*")]
+    return sum(1 if path.is_dir() else 1 / path.stat().st_nlink for path in paths)
+
+
+def inside(what: str, project: Project, *, fresh: bool = False) -> dict[str, float]:
+    """Measure in a process of its own; `fresh`: without the cache."""
+    place = cache_file(project)
+    if fresh and place is not None:
+        place.unlink(missing_ok=True)
+    argv = [sys.executable, __file__, "--inside", what, "--project", str(project.root)]
+    return dict(json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout))
+
+
+def start(project: Project) -> dict[str, float]:
+    """A daemon's start: everything verified, or read."""
+    begun = time.perf_counter()
+    campaign = serve(project)
+    took = time.perf_counter() - begun
+    campaign.index.close()
+    return {"s": took, "rss_mb": peak_mb()}
+
+
+def ticks(project: Project) -> dict[str, float]:
+    """A daemon's life after a restart: what ticks cost, and the memory at the end of it."""
+    campaign = serve(project)
+    first = seconds(campaign.tick)
+    campaign.tick()
+    idle = [seconds(campaign.tick) for _ in range(IDLE_TICKS)]
+    numbers = iter(range(2 * ROUNDS * CHANGES))
+    own = [changed(campaign, numbers, unsynced()) for _ in range(ROUNDS)]
+    durable = [changed(campaign, numbers, nullcontext()) for _ in range(ROUNDS)]
+    snapshot.write(project, snapshot.picture(campaign, 0.0))
+    if campaign.paused:
+        raise SystemExit(campaign.paused)
+    campaign.index.close()
+    return {
+        "first_tick_s": first,
+        "idle_tick_s": statistics.median(idle),
+        "idle_tick_mean_s": statistics.fmean(idle),
+        "tick_100_changes_s": statistics.median(own),
+        "tick_100_changes_durable_s": statistics.median(durable),
+        "rss_mb": peak_mb(),
+    }
+
+
+def changed(campaign: Campaign, numbers: Iterator[int], how: Any) -> float:
+    for number in [next(numbers) for _ in range(CHANGES)]:
+        (campaign.project.jobs / tree.GROUP / tree.name(number) / "attempt-1" / "started").write_text("here\n")
+        (campaign.project.inbox / f"{tree.token(number)}.started").touch()
+    with how:
+        took = seconds(campaign.tick)
+    campaign.tick()
+    return took
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+INSIDE = {"start": start, "ticks": ticks}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""The sweep: a daemon killed, or denied, at each syscall that writes; then what is left is judged, and a second daemon finishes it.
+
+    .venv/bin/python -m tests.reliability.sweep kill --points 500 --json kills.json
+    .venv/bin/python -m tests.reliability.sweep deny --points 200 --json denials.json
+
+Exit code 1 where anything was lost, torn or doubled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.reliability import checks, straced
+from tests.reliability.scene import Scene, build
+from tests.reliability.straced import Point
+
+KILLED = -9
+ERRORS = ("ENOSPC", "EDQUOT", "EIO", "ESTALE")
+MEMORY = Path("/dev/shm")  # noqa: S108  where fsync costs nothing: a killed process loses no page of it
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one point."""
+
+    point: str
+    hit: str  # the call that was the last one, or that failed
+    wrong: list[str] = field(default_factory=list)
+    said: str = ""  # the reason the daemon gave for pausing
+
+
+def kill(template: Scene, folder: Path, point: Point) -> Outcome:
+    """SIGKILL in this call; nothing may be lost, torn or doubled, and the next daemon finishes the work."""
+    scene = template.copy(folder)
+    labels = checks.labels_of(scene)
+    code = straced.serve(scene, f"{point.syscall}:signal=SIGKILL:when={point.when}", until=scene.ended)
+    hit = straced.last_call(scene) if code == KILLED else ""
+    wrong = [] if code in {0, KILLED} else [f"the daemon ended with exit code {code}"]
+    wrong += [*checks.at_any_moment(scene, labels)]
+    return Outcome(str(point), hit, wrong + _finish(scene, {**labels, **checks.labels_of(scene)}))
+
+
+def _finish(scene: Scene, labels: dict[str, bytes]) -> list[str]:
+    try:
+        code = straced.serve(scene, until=scene.ended)
+    except TimeoutError:
+        return [f"the next daemon did not finish: {scene.states()}"]
+    return [*checks.at_the_end(scene, labels), *([f"the next daemon ended with exit code {code}"] if code else [])]
+
+
+def deny(template: Scene, folder: Path, point: Point, error: str) -> Outcome:
+    """This call fails once; the daemon lives, says so, and goes on by itself."""
+    scene = template.copy(folder)
+    labels = checks.labels_of(scene)
+    try:
+        code = straced.serve(scene, f"{point.syscall}:error={error}:when={point.when}", until=scene.ended)
+    except TimeoutError:
+        return Outcome(f"{point} {error}", point.path, [f"the daemon did not go on by itself: {scene.states()}"])
+    hit = next((line for line in _log(scene) if "(INJECTED)" in line), "")
+    wrong = checks.at_the_end(scene, labels) + ([f"the daemon ended with exit code {code}"] if code else [])
+    paused = [line for line in scene.project.log.read_text().splitlines() if "paused" in line]
+    return Outcome(f"{point} {error}", hit, wrong, paused[-1] if paused else "")
+
+
+def _log(scene: Scene) -> list[str]:
+    return (scene.root / "strace.log").read_text(errors="replace").splitlines()
+
+
+def sample(found: Sequence[Point], number: int, seed: int) -> list[Point]:
+    """So many of them, spread evenly over the daemon's life; each with its chance."""
+    dice = random.Random(seed)
+    step = len(found) / number
+    return [found[min(len(found) - 1, int((position + dice.random()) * step))] for position in range(number)]
+
+
+def sweep(what: str, number: int, seed: int, folder: Path) -> list[Outcome]:
+    """All points, or so many of them."""
+    template = build(folder / "template")
+    found = straced.points(template.copy(folder / "counted"))
+    outcomes = []
+    for position, point in enumerate(sample(found, min(number, len(found)), seed)):
+        place = folder / f"{position:04d}"
+        error = ERRORS[position % len(ERRORS)]
+        outcome = kill(template, place, point) if what == "kill" else deny(template, place, point, error)
+        outcomes.append(outcome)
+        if not outcome.wrong:
+            shutil.rmtree(place)
+    return outcomes
+
+
+def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What a sweep found, as numbers."""
+    hit = [outcome for outcome in outcomes if outcome.hit]
+    return {
+        "points": len(outcomes),
+        "hit": len(hit),
+        "hit_by_syscall": dict(Counter(outcome.hit.split("(")[0] for outcome in hit)),
+        "said_paused": sum(bool(outcome.said) for outcome in outcomes),
+        "wrong": [{"point": o.point, "hit": o.hit, "wrong": o.wrong} for o in outcomes if o.wrong],
+    }
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("what", choices=("kill", "deny"))
+    words.add_argument("--points", type=int, default=500)
+    words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--json", type=Path)
+    given = words.parse_args()
+    began = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="mlipbatch-sweep-", dir=MEMORY if MEMORY.is_dir() else None))
+    result = figures(sweep(given.what, given.points, given.seed, folder)) | {"seed": given.seed}
+    result["seconds"] = round(time.monotonic() - began)
+    text = json.dumps(result, indent=1)
+    print(text)
+    if given.json:
+        given.json.write_text(text + "\n")
+    if result["wrong"]:
+        print(f"folders of what went wrong are in {folder}", file=sys.stderr)
+        sys.exit(1)
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

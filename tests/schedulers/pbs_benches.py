@@ -1,0 +1,132 @@
+"""PBS servers to put the contract to: the fake with its faults, and a real OpenPBS where one is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from mlipbatch.config.site import Limits, Queue, Site
+from mlipbatch.schedulers.base import Scheduler
+from mlipbatch.schedulers.pbs import PbsScheduler
+
+FAKE = Path(__file__).parent / "fake_pbs"
+SITE = Site(
+    name="loopback",
+    scheduler="pbs",
+    queues=[Queue(name="workq", max_walltime=86400, cores_per_node=2)],
+    limits=Limits(max_queued=1000, max_array=1000),
+)
+
+
+def bad_site() -> Scheduler:
+    """A queue that nobody has."""
+    queue = Queue(name="nosuch", max_walltime=86400, cores_per_node=2)
+    return PbsScheduler(SITE.model_copy(update={"queues": [queue]}))
+
+
+class FakePbs:
+    """The fake PBS, in an empty folder."""
+
+    batch, minute_s, patience_s = True, 1.0, 20.0
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        os.environ.update(PATH=f"{FAKE}:{os.environ['PATH']}", FAKE_PBS=str(folder), FAKE_PYTHON=sys.executable)
+        (folder / "faults").mkdir(parents=True)
+        self.scheduler: Scheduler = PbsScheduler(SITE)
+
+    def fault(self, name: str, content: object = "") -> None:
+        (self.folder / "faults" / name).write_text(str(content))
+
+    def heal(self, *names: str) -> None:
+        for name in names:
+            (self.folder / "faults" / name).unlink(missing_ok=True)
+
+    def down(self) -> None:
+        self.fault("down")
+
+    def up(self) -> None:
+        self.heal("down")
+
+    def restart(self) -> None:
+        """Nothing is kept in memory, so there is nothing to restart."""
+
+    def full(self) -> None:
+        self.fault("limit", 0)
+
+    def roomy(self) -> None:
+        self.heal("limit")
+
+    def requeue(self, scheduler_id: str) -> None:
+        self._tool("qrerun", scheduler_id)
+
+    def bad_site(self) -> Scheduler:
+        return bad_site()
+
+    def stop(self) -> None:
+        self._tool("stop")
+
+    def _tool(self, *words: str) -> None:
+        subprocess.run([sys.executable, "-I", "-S", str(FAKE / "fake.py"), *words], check=True)
+
+
+class RealPbs:
+    """A server of OpenPBS on this machine, of which we are root: queue workq, job history on, flatuid."""
+
+    batch, minute_s, patience_s = True, 60.0, 15.0
+
+    def __init__(self) -> None:
+        self.scheduler: Scheduler = PbsScheduler(SITE)
+
+    @staticmethod
+    def there() -> bool:
+        """Is one running, and may we administrate it?"""
+        if shutil.which("qmgr") is None or os.geteuid() != 0:
+            return False
+        return _run("qmgr", "-c", "list queue workq").returncode == 0
+
+    def down(self) -> None:
+        _run("qterm", "-t", "quick")
+        _until(lambda: _run("qstat", "-B").returncode != 0)
+
+    def up(self) -> None:
+        if _run("qstat", "-B").returncode != 0:
+            _run("pbs_server")
+        _until(lambda: _run("qstat", "-B").returncode == 0)
+
+    def restart(self) -> None:
+        self.down()
+        self.up()
+
+    def full(self) -> None:
+        _run("qmgr", "-c", "set server max_queued=[u:PBS_GENERIC=0]")
+
+    def roomy(self) -> None:
+        _run("qmgr", "-c", "unset server max_queued")
+
+    def requeue(self, scheduler_id: str) -> None:
+        _run("qrerun", scheduler_id)
+
+    def bad_site(self) -> Scheduler:
+        return bad_site()
+
+    def stop(self) -> None:
+        self.roomy()
+        live = _run("qselect").stdout.split()
+        if live:
+            _run("qdel", *live)
+
+
+def _run(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=120)
+
+
+def _until(done: object) -> None:
+    end = time.monotonic() + 60
+    while not done():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.2)
