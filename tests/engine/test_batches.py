@@ -101,7 +101,7 @@ def test_a_member_that_is_cancelled_ends_and_its_neighbours_do_not_notice(projec
 def test_a_batch_whose_answer_was_lost_is_found_by_its_token(project: Project, fake: FakeBench) -> None:
     fake.fault("accept_and_time_out", 1)
     session = ClusterSession(project, cluster_site(max_queued=1, bundle=10), cores=1)
-    session.work(6, 0.1)
+    session.work(6, 1.5)
     assert set(session.finish(60).values()) == {"DONE"}
     assert session.runs() == [f"j00{n}" for n in range(6)]
     assert any("adopted" in line for n in range(6) for line in session.history(f"j00{n}"))
