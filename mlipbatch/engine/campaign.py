@@ -181,6 +181,7 @@ class Campaign:
     def _obey(self, request: inbox.Request) -> int:
         done = 0
         for job in request.jobs:
+            self._refresh(job)  # a person who asks may have changed it by hand just before
             entry = self.index.get(job)
             if entry is not None and apply_request(self.hands, entry, request.action):
                 self._refresh(job)

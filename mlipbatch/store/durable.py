@@ -142,6 +142,16 @@ def placing(path: Path | str, data: bytes) -> Steps[None]:
 
     Raises OSError (disk full, quota, permission); `path` then still holds what it held.
     """
+    draft = yield from drafting(path, data)
+    try:
+        os.rename(draft, path)
+    except OSError:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def drafting(path: Path | str, data: bytes) -> Steps[str]:
+    """A temporary file beside `path` that holds `data`, synced; its name. Raises OSError, and leaves none then."""
     parent, _, name = str(path).rpartition("/")
     temporary = f"{parent or '.'}/.{name}.{os.getpid()}.tmp"
     try:
@@ -151,10 +161,10 @@ def placing(path: Path | str, data: bytes) -> Steps[None]:
             yield handle
         finally:
             os.close(handle)
-        os.rename(temporary, path)
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
+    return temporary
 
 
 def _write_all(handle: int, data: bytes) -> None:
