@@ -72,6 +72,7 @@ def fork_daemon(scene: Scene, cores: int = 2, out: Path | None = None) -> int:
         for logger in logging.Logger.manager.loggerDict.values():
             if isinstance(logger, logging.Logger):
                 logger.handlers.clear()  # they write into the log of the project that this one is a copy of
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # a stop that comes before it serves
         os.kill(os.getpid(), signal.SIGSTOP)
         code = _serve(scene, cores)
     finally:
