@@ -125,7 +125,12 @@ def _gone(scheduler_id: str, folder: Path) -> QueueEntry:
     if host != socket.gethostname():
         return QueueEntry(scheduler_id, QueueState.UNKNOWN)
     strays = _members(int(session))
-    if strays and not any(p.pid == int(session) and _start(p) != start for p in strays):
+    leader = next((process for process in strays if process.pid == int(session)), None)
+    if (
+        leader is not None and _start(leader) == start
+    ):  # in its first moments a process has no command line to know it by
+        return QueueEntry(scheduler_id, QueueState.RUNNING)
+    if strays and leader is None:
         for process in strays:  # the leader was killed, its program lives on: never beside a second attempt
             with suppress(psutil.NoSuchProcess):
                 process.kill()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from mlipbatch.core.state import IN_THE_QUEUE
+from mlipbatch.core.job import Resources
+from mlipbatch.core.state import IN_THE_QUEUE, QueueState
+from mlipbatch.schedulers import LocalScheduler, local
 from mlipbatch.store.project import Project
 from tests.engine.conftest import project
 from tests.engine.fake import FakeScheduler
@@ -31,6 +34,18 @@ def test_purged_at_once_and_told_of_late_no_job_is_called_failed(project: Projec
         virtual.run(15)
     assert Counter(virtual.states().values()) == {"DONE": JOBS}
     assert {virtual.attempts(f"j{n:04d}") for n in range(JOBS)} == {1}
+
+
+def test_a_job_so_young_that_nobody_can_tell_what_it_is_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its fork and its exec a process has no command line, and is found in no list of ours."""
+    here = LocalScheduler(1, str(tmp_path))
+    (tmp_path / "job.sh").write_text("sleep 30\n")
+    job = here.submit(tmp_path / "job.sh", "mb-1", Resources(1, 60))
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "sessions", lambda _pool: [])
+        assert here.snapshot({job: tmp_path}).jobs[job].state is QueueState.RUNNING
+    assert [session.id for session in local.sessions(str(tmp_path))] == [job]
+    here.cancel(job)
 
 
 def test_a_queue_of_three_drains(project: Project) -> None:
