@@ -81,7 +81,8 @@ def judge(root: Path, when: int, suspended: bool) -> list[str]:
     wrong += [f"label {name} changed" for name, text in labels.items() if world.labels().get(name) != text]
     if data_set(world) != EXPECTED:
         wrong.append("the data set is another one")
-    wrong += [f"nothing was struck, {left} writes were left"] if left else []
+    if left < 0 or left > when // 5:  # how many writes there are hangs a little on real time: the last may not come
+        wrong.append(f"it did not stop where it should: {left} writes were left")
     shutil.rmtree(root)
     return wrong
 
