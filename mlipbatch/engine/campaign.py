@@ -209,8 +209,8 @@ class Campaign:
         waiting = self.index.number(JobState.PENDING)
         if snapshot is None or not waiting or self._held_back or not self.queue.sending.ready:
             return 0
-        taken = sum(min(entry.cores, self.hands.largest) for entry in self.index.queue.values())
-        room, ours = self.hands.scheduler.room(snapshot), self.hands.config.resources.parallel_cores - taken
+        room, ours = self.hands.scheduler.room(snapshot), self.hands.config.resources.parallel_cores
+        ours -= self.index.taken(self.hands.largest)
         free = ours if room.cores is None else min(room.cores, ours)
         sent = 0
         for entry in decide.to_submit(self.index.pending(max(free, 0) + 1), free, self.hands.largest, room.jobs):

@@ -67,7 +67,9 @@ def twice(scene: Scene) -> Iterator[str]:
 
 def labels_of(scene: Scene) -> dict[str, bytes]:
     """The label of every job that is DONE."""
-    return {done.parent.name: (done.parent / label.RESULT).read_bytes() for done in scene.project.jobs.glob("*/scf/*/DONE")}
+    return {
+        done.parent.name: (done.parent / label.RESULT).read_bytes() for done in scene.project.jobs.glob("*/scf/*/DONE")
+    }
 
 
 def lost(scene: Scene, before: dict[str, bytes]) -> Iterator[str]:

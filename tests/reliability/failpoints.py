@@ -13,7 +13,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-CALLS = ("rename", "replace", "link", "symlink", "unlink", "mkdir", "rmdir", "fsync", "fdatasync", "truncate", "chmod", "utime")
+CALLS = (
+    "rename",
+    "replace",
+    "link",
+    "symlink",
+    "unlink",
+    "mkdir",
+    "rmdir",
+    "fsync",
+    "fdatasync",
+    "truncate",
+    "chmod",
+    "utime",
+)
 
 
 class Killed(BaseException):

@@ -266,7 +266,11 @@ class Trouble(RuleBasedStateMachine):
             if "+" in name:  # a copy of a folder: perhaps of a torn one, which is set aside
                 continue
             right = {"FAILED"} if name == "bad" else {"DONE"}
-            assert state in (right | {"FAILED", "DONE"} if name in self.harmed else right), (name, state, world.reasons())
+            assert state in (right | {"FAILED", "DONE"} if name in self.harmed else right), (
+                name,
+                state,
+                world.reasons(),
+            )
         self.nothing_runs_twice_or_beside_itself()
         self.every_move_is_in_the_table()
 

@@ -125,7 +125,9 @@ def build(root: Path) -> Scene:
         _add(project, job("early", ANSWER), job("bad", "exit 3"), job("candidates", ANSWER, "generate"))
         for folder in (project.jobs / "gen000/scf" / HELD[0], project.jobs / "gen000/generate" / HELD[1]):
             (folder / jobfolder.HOLD).touch()
-        _serve(project, here, lambda: all(scene.states()[name] in {"DONE", "FAILED"} for name in (*THERE, "early", "bad")))
+        _serve(
+            project, here, lambda: all(scene.states()[name] in {"DONE", "FAILED"} for name in (*THERE, "early", "bad"))
+        )
         _add(project, job("gone", f"[ -e ../attempt-2 ] || sleep 60; {ANSWER}"))
         _serve(project, here, lambda: scene.states()["gone"] == "RUNNING")
         for session in sessions(str(root)):

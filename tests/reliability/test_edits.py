@@ -85,7 +85,9 @@ def test_junk_among_the_folders_is_let_lie(world: World, place: str, spoil: Call
 
 @pytest.mark.parametrize("spoil", SPOILS)
 @pytest.mark.parametrize("state", ["PENDING", "RUNNING", "DONE", "FAILED"])
-def test_a_state_that_is_no_file_costs_its_own_job_at_most(world: World, state: str, spoil: Callable[[Path], None]) -> None:
+def test_a_state_that_is_no_file_costs_its_own_job_at_most(
+    world: World, state: str, spoil: Callable[[Path], None]
+) -> None:
     spoil(world.folder("good") / state)
     world.campaign.index.refresh("gen000/cut/good")
     others(world, "good")

@@ -37,7 +37,9 @@ def test_killed_at_any_of_them_nothing_is_lost_torn_or_doubled(
         sweep.kill(template, memory / f"kill-{n}", point) for n, point in enumerate(sweep.sample(points, KILLS, seed=1))
     ]
     assert not [outcome for outcome in outcomes if outcome.wrong]
-    assert sum(bool(outcome.hit) for outcome in outcomes) >= KILLS - 2  # a life may be a call shorter than the one counted
+    assert (
+        sum(bool(outcome.hit) for outcome in outcomes) >= KILLS - 2
+    )  # a life may be a call shorter than the one counted
 
 
 def test_denied_any_of_them_the_daemon_says_so_and_goes_on_by_itself(

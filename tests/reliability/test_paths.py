@@ -28,8 +28,12 @@ ATTACKS = [
     f"\n#SBATCH --wrap='touch {CANARY}'\n", f"|| touch {CANARY}", f"&& touch {CANARY}", f"${{IFS}}touch${{IFS}}{CANARY}", "%j", "{{ token }}",
     "{% raw %}", "\\", "~", "*", "!!", "\t", "\r", "-rf", "#", "\u2028", "é", "'", '"', "$HOME", "<(touch x)", " ",
 ]  # fmt: skip
-HOSTILE = st.lists(st.sampled_from(ATTACKS) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5), max_size=4).map("".join)
-NAMES = HOSTILE.map(lambda text: text.replace("/", "_").replace("\0", "")[:60]).filter(lambda text: text not in {"", ".", ".."})
+HOSTILE = st.lists(
+    st.sampled_from(ATTACKS) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5), max_size=4
+).map("".join)
+NAMES = HOSTILE.map(lambda text: text.replace("/", "_").replace("\0", "")[:60]).filter(
+    lambda text: text not in {"", ".", ".."}
+)
 few = settings(max_examples=40, deadline=None)
 
 
@@ -68,7 +72,9 @@ def test_a_job_cannot_be_called_that(text: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["account", "qos", "scratch"])
-@pytest.mark.parametrize("attack", [f"x\n#SBATCH --wrap='touch {CANARY}'", f"x; touch {CANARY}", f"$(touch {CANARY})", "x y"])
+@pytest.mark.parametrize(
+    "attack", [f"x\n#SBATCH --wrap='touch {CANARY}'", f"x; touch {CANARY}", f"$(touch {CANARY})", "x y"]
+)
 def test_a_site_cannot_put_commands_where_names_belong(tmp_path: Path, key: str, attack: str) -> None:
     path = tmp_path / "site.yaml"
     path.write_text(yaml.safe_dump({"name": "x", "scheduler": "slurm", key: attack}))
@@ -76,20 +82,36 @@ def test_a_site_cannot_put_commands_where_names_belong(tmp_path: Path, key: str,
         chosen_site(str(path))
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed: apt-get install shellcheck")
+@pytest.mark.skipif(
+    shutil.which("shellcheck") is None, reason="shellcheck is not installed: apt-get install shellcheck"
+)
 @pytest.mark.parametrize("template", ["local.sh.j2", "slurm.sh.j2"])
 @pytest.mark.parametrize("attack", ["plain", f"a b'c\"d $(touch {CANARY})"])
 def test_shellcheck_has_nothing_to_say(tmp_path: Path, template: str, attack: str) -> None:
     folder = tmp_path / attack.replace("/", "_")
     folder.mkdir()
     site = LOCAL.model_copy(
-        update={"environment": {"A": attack}, "modules": ["gcc/12"], "scratch": "/scratch/$USER", "before": ["ulimit -s 9"]}
+        update={
+            "environment": {"A": attack},
+            "modules": ["gcc/12"],
+            "scratch": "/scratch/$USER",
+            "before": ["ulimit -s 9"],
+        }
     )
     plan = AttemptPlan("base", attack, _line(["pw.x", attack]), environment={"B": attack}, resources=Resources(4, 600))
-    text = render(template, job="gen000/scf/a", attempt=1, token="mb-1", folder=folder, inbox=folder, plan=plan, site=site)
+    text = render(
+        template, job="gen000/scf/a", attempt=1, token="mb-1", folder=folder, inbox=folder, plan=plan, site=site
+    )
     (folder / "job.sh").write_text(text)
     said = subprocess.run(
-        ["shellcheck", "-s", "bash", "-e", "SC2016", str(folder / "job.sh")]  # SC2016: what does not expand is meant not to, capture_output=True, text=True, check=False
+        [
+            "shellcheck",
+            "-s",
+            "bash",
+            "-e",
+            "SC2016",
+            str(folder / "job.sh"),
+        ]  # SC2016: what does not expand is meant not to, capture_output=True, text=True, check=False
     )
     assert said.returncode == 0, said.stdout
 
@@ -101,4 +123,3 @@ def test_a_project_in_an_odd_place_works_as_anywhere(tmp_path: Path) -> None:
     session.add(bash("ok", "echo 42 > answer", publish={"answer": "candidates/answer"}))
     assert session.finish() == {"ok": JobState.DONE}
     session.kill_all()
-

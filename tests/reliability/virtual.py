@@ -39,9 +39,7 @@ MOVE = re.compile(r"  ([A-Z]*) -> ([A-Z]+)  ")
 
 def specs() -> list[JobSpec]:
     """Jobs that should exist."""
-    found = [
-        label._spec(atoms, "gen000", Resources(1, 600)) for atoms in structures() if atoms.info["name"] in LABELS
-    ]
+    found = [label._spec(atoms, "gen000", Resources(1, 600)) for atoms in structures() if atoms.info["name"] in LABELS]
     for name in TEMPERS.keys() - set(LABELS):
         found.append(work(f"gen000/cut/{name}", [["true"]], {"answer": f"candidates/{name}"}, Resources(1, 300)))
     return sorted(found, key=lambda spec: spec.id)
@@ -141,16 +139,22 @@ class World:
         again: Counter[tuple[Path, str]] = Counter()
         for job in self.scheduler.book:
             again[job.folder.parent, job.folder.name] += job.restart
-        return [f"{job.name}/{attempt} ran {n} times" for (job, attempt), n in runs.items() if n > 1 + again[job, attempt]]
+        return [
+            f"{job.name}/{attempt} ran {n} times" for (job, attempt), n in runs.items() if n > 1 + again[job, attempt]
+        ]
 
     def at_once(self) -> list[str]:
         """Runs of one job that were alive at the same time."""
-        return [f"{a.job.name}: {a.attempt} as {a.id} beside {b.attempt} as {b.id}" for a, b in self.scheduler.overlaps()]
+        return [
+            f"{a.job.name}: {a.attempt} as {a.id} beside {b.attempt} as {b.id}" for a, b in self.scheduler.overlaps()
+        ]
 
     def labels(self) -> dict[str, bytes]:
         """The labels that are DONE; empty bytes where there is none (a DONE by hand)."""
         done = [self.folder(name) for name in LABELS if (self.folder(name) / JobState.DONE).exists()]
-        return {folder.name: result.read_bytes() if (result := folder / label.RESULT).exists() else b"" for folder in done}
+        return {
+            folder.name: result.read_bytes() if (result := folder / label.RESULT).exists() else b"" for folder in done
+        }
 
 
 def _history(folder: Path) -> str:
