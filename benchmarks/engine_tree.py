@@ -1,6 +1,6 @@
 """A project of any number of jobs for `engine.py`: the folders that a campaign leaves, made quickly.
 
-Up to LINKED_FROM jobs all files of a finished label are there, each one of its own. Above, there are fewer of them (KEPT), and what
+Up to LINKED_FROM jobs all files of a finished label are there, each one of its own. Above, there are fewer (KEPT), and what
 never changes is a hard link to one of a few files: three inodes a job in place of nineteen, two of them its folders.
 """
 
