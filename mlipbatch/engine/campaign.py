@@ -6,14 +6,14 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterable
-from functools import partial
 from itertools import islice
 from logging.handlers import RotatingFileHandler
 
 from mlipbatch.config import load_config
 from mlipbatch.core.job import JobEntry, JobSpec, Verdict
 from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
-from mlipbatch.engine import act, decide, observe, submission, transitions
+from mlipbatch.engine import act, decide, observe, transitions
+from mlipbatch.engine.dispatch import Dispatch
 from mlipbatch.engine.index import Index
 from mlipbatch.engine.pace import Pace
 from mlipbatch.engine.patience import Clock, Patience
@@ -26,7 +26,7 @@ from mlipbatch.stages import dataset, loop
 from mlipbatch.stages.base import Goal
 from mlipbatch.store import inbox, jobfolder
 from mlipbatch.store.cache import cache_file
-from mlipbatch.store.durable import in_step, together
+from mlipbatch.store.durable import in_step
 from mlipbatch.store.lease import Lease, Unfenced
 from mlipbatch.store.project import Project
 
@@ -56,6 +56,7 @@ class Campaign:
         self.index = Index(project.jobs, cache_file(project))
         self.index.load()
         self.watch = Watch(self.index, self.queue)
+        self.dispatch = Dispatch(self.index, self.watch, self.queue, self._settle)
         self.paused = ""  # why nothing moves at present
         self._held_back = ""  # why nothing is submitted
         self._audit = Pace(AUDIT_S)
@@ -206,39 +207,9 @@ class Campaign:
 
     def _submit(self, snapshot: Snapshot | None) -> int:
         self._held_back = self.steering.held_back(self.hands)
-        waiting = self.index.number(JobState.PENDING)
-        if snapshot is None or not waiting or self._held_back or not self.queue.sending.ready:
+        if snapshot is None or self._held_back:
             return 0
-        room, ours = self.hands.scheduler.room(snapshot), self.hands.config.resources.parallel_cores
-        ours -= self.index.taken(self.hands.largest)
-        free = ours if room.cores is None else min(room.cores, ours)
-        sent = 0
-        for entry in decide.to_submit(self.index.pending(max(free, 0) + 1), free, self.hands.largest, room.jobs):
-            if not self._may_go(entry, snapshot):
-                continue
-            outcome = together([partial(submission.submit, self.hands, entry)])[0]
-            self.watch.forget(entry.id)
-            self.queue.forget(entry.id)
-            trouble = self._settle(entry, outcome)
-            if trouble is not None:
-                raise trouble
-            if outcome is False:
-                self.queue.sending.failed()
-                break
-            self.queue.sending.succeeded()
-            sent += 1
-        return sent
-
-    def _may_go(self, entry: JobEntry, snapshot: Snapshot) -> bool:
-        """Its folder is still as it was. Where its last attempt still runs (it was put back by hand), that one goes first."""
-        if self.index.refresh(entry.id) and self.index.get(entry.id) != entry:
-            self._tell([entry.id])
-            return False
-        number = self.index.attempts(entry.id)
-        if not number:
-            return True
-        seen = observe.evidence(jobfolder.attempt_folder(self.hands.folder(entry), number))
-        return not self.queue.still_there(entry, seen, snapshot)
+        return self.dispatch.send(self.hands, snapshot)
 
 
 def project_log(project: Project) -> logging.Logger:
@@ -266,7 +237,7 @@ def apply_request(hands: act.Hands, entry: JobEntry, action: str) -> bool:
 def _queued_as(hands: act.Hands, entry: JobEntry) -> tuple[str, str]:
     """Scheduler id and token of a job's last attempt; by the token where the disk does not say that it is in the queue."""
     seen = observe.evidence(observe.last_attempt(hands.project.jobs, entry))
-    if seen.elsewhere:
+    if seen.elsewhere or seen.batch:  # a member of a batch is given up, and its batch ends it: the others run on
         return "", ""
     if entry.state in IN_QUEUE and seen.scheduler_id:
         return seen.scheduler_id, seen.queue_token

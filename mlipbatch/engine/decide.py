@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mlipbatch.core.job import Ending, JobEntry, urgency
+from mlipbatch.core.job import Ending, JobEntry
 from mlipbatch.core.state import IN_THE_QUEUE, JobState, QueueState
 from mlipbatch.engine import lookup
 from mlipbatch.engine.observe import OVERTIME, SILENT, Evidence
@@ -97,7 +96,7 @@ Step = Started | LookUp | Adopt | Unsent | Kill | Stuck | Ended | Wait
 def next_step(entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, counted: Counted, patience: Patience) -> Step:
     """What a job in the queue needs now. The job's own marker is stronger than the queue; no answer is no information."""
     own_exit = seen.exit_code is not None and seen.exit_code <= LAST_OWN_EXIT
-    if own_exit or (seen.exit_code is not None and seen.cut):
+    if own_exit or (seen.exit_code is not None and (seen.cut or seen.settled)):
         return _ended(seen, snapshot)
     if snapshot is None:
         return _started(entry, seen)
@@ -183,20 +182,3 @@ def _zombie(seen: Evidence, queued: QueueEntry, counted: Counted, patience: Pati
 
 def _started(entry: JobEntry, seen: Evidence) -> Step:
     return Started() if seen.started and entry.state is JobState.SUBMITTED else Wait()
-
-
-def to_submit(
-    pending: Iterable[JobEntry], free_cores: int | None, largest: int, jobs: int | None = None
-) -> list[JobEntry]:
-    """The jobs to submit now: the most urgent first; none overtakes one that waits for more cores.
-
-    `largest` is what a job may get at most (cores of the machine): one that asks for more gets that. `jobs`: so many at most.
-    """
-    chosen: list[JobEntry] = []
-    for entry in sorted((e for e in pending if not e.held), key=urgency):
-        cores = min(entry.cores, largest)
-        if (free_cores is not None and cores > free_cores) or len(chosen) == jobs:
-            break
-        free_cores = None if free_cores is None else free_cores - cores
-        chosen.append(entry)
-    return chosen

@@ -172,13 +172,13 @@ class Index(Jobs):
         chosen = f"state = 'PENDING' AND held = 0 AND priority NOT NULL ORDER BY {cache.URGENCY}, id LIMIT ?"
         return [row.entry for row in self._select(chosen, limit)]
 
-    def taken(self, largest: int) -> int:
-        """Cores of the jobs in the queue, each at most `largest`. job.yaml of those that came there unseen is read now."""
+    def queued(self) -> list[JobEntry]:
+        """The jobs in the queue, with what they ask for: job.yaml of those that came there unseen is read now."""
         if self._unread:
             for row in list(self._select("state IN ('SUBMITTED', 'RUNNING') AND priority IS NULL")):
                 self._put(self._with_spec(row), row)
             self._unread = False
-        return sum(min(entry.cores, largest) for entry in self.queue.values())
+        return list(self.queue.values())
 
     def attempts(self, job: str) -> int:
         """Number of a job's last attempt; 0 where it has none."""

@@ -41,6 +41,7 @@ class Evidence:
     claimed_as: str = ""  # the scheduler id that the script of the last claim had; empty where it knew none
     revoked: bool = False  # given up by the daemon: its script runs no more
     killed: str = ""  # OVERTIME or SILENT where we killed it ourselves
+    settled: bool = False  # its batch has waited for its end: no signal from outside was it, nobody starts it again
     cut: bool = False  # what ran the script stopped it when its wall time was up
     node: str = ""  # where it started
     batch: str = ""  # token of the array or bundle that it was sent in
@@ -82,6 +83,7 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
         claimed_as=_known(last, sent.token),
         revoked=claim.REVOKED in there or (last is not None and last.token == claim.REVOKED),
         killed=_read(attempt, KILLED, there),
+        settled=bool(sent.batch) and bool(_read(attempt, "scheduler.exit", there)),
         cut=_read(attempt, "scheduler.exit", there) == TIMEOUT_EXIT,
         node=sent.node or _read(attempt, "started", there).split(" ", 1)[0],
         elsewhere=_read(attempt, ELSEWHERE, there),

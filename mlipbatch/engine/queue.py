@@ -85,7 +85,7 @@ class Queue:
 
     def still_there(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot) -> bool:
         """Is the last attempt of a job that was put back, by hand or by a cut, still in the queue? Then it is cancelled first."""
-        if seen.elsewhere:
+        if seen.elsewhere or seen.batch:  # a member of a batch: the batch ends one that is given up
             return False
         if seen.queue_token and seen.queue_token in snapshot.tokens:
             self._gone.pop(entry.id, None)

@@ -104,7 +104,7 @@ def _as_it_is(hands: Hands, job: Job, last: Attempt, plan: AttemptPlan) -> Ready
     """An attempt that this daemon made and the scheduler did not take, where it would be made the same today."""
     seen = observe.evidence(last.folder)
     mine = (last.folder / UNSENT).exists() and seen.generation == hands.lease.generation
-    if not mine or seen.began or seen.revoked or seen.scheduler_id:
+    if not mine or seen.began or seen.revoked or seen.scheduler_id or seen.batch:
         return None
     same = (last.folder / "job.sh").read_text() == _script(hands, job, last.number, seen.token, plan)
     same = same and all((last.folder / name).read_text() == text for name, text in plan.files.items())

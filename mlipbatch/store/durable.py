@@ -87,6 +87,11 @@ def together(deeds: Sequence[Callable[[], T]]) -> list[T | BaseException]:
         return list(threads.map(_outcome, deeds))
 
 
+def all_of_them(deeds: Sequence[Callable[[], T]]) -> list[T]:
+    """`together`; where one fails the others are done, and what it raised is raised."""
+    return [_value(outcome) for outcome in together(deeds)]
+
+
 def _outcome(deed: Callable[[], T]) -> T | BaseException:
     try:
         return deed()

@@ -12,7 +12,9 @@ from mlipbatch.config import load_expanded, render_config_yaml
 from mlipbatch.core.job import JobSpec, Resources
 from mlipbatch.core.state import JobState
 from mlipbatch.engine.campaign import Campaign
+from mlipbatch.engine.patience import Patience
 from mlipbatch.schedulers import LocalScheduler
+from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.schedulers.local import sessions
 from mlipbatch.stages import loop
 from mlipbatch.stages.base import Goal
@@ -59,6 +61,8 @@ def project(tmp_path: Path) -> Project:
 class Session:
     """A project with some jobs, served tick by tick."""
 
+    patience: Patience | None = None  # the scheduler's own
+
     def __init__(self, project: Project, cores: int = 2) -> None:
         self.project = project
         self.cores = cores
@@ -69,11 +73,16 @@ class Session:
         """A new engine on the same folder, as after a kill."""
         self.campaign = Campaign(
             self.project,
-            LocalScheduler(self.cores, self.project.id),
+            self.scheduler(),
             self.cores,
             Goal(lambda *_: self.specs, loop.outcome),
+            patience=self.patience,
         )
         return self.campaign
+
+    def scheduler(self) -> Scheduler:
+        """The one that jobs go to."""
+        return LocalScheduler(self.cores, self.project.id)
 
     def add(self, *specs: JobSpec) -> None:
         for spec in specs:

@@ -21,7 +21,6 @@ from mlipbatch.engine.decide import (
     Wait,
     next_step,
     of_finding,
-    to_submit,
 )
 from mlipbatch.engine.lookup import AdoptIt, Answer, AskAgain, Came, Finding, RevokeIt, resolve
 from mlipbatch.engine.observe import Evidence
@@ -261,38 +260,3 @@ def test_on_this_machine_one_look_is_enough() -> None:
 def test_what_a_look_up_means(finding: Finding, counted: Counted, step: Step | type[Step]) -> None:
     found = of_finding(finding, STARTED, counted, PATIENCE)
     assert found == step or (isinstance(step, type) and isinstance(found, step))
-
-
-def pending(name: str, priority: int = 0, cores: int = 1, since: float = 0.0, held: bool = False) -> JobEntry:
-    return JobEntry(f"g/k/{name}", JobState.PENDING, held, priority, cores, since=since)
-
-
-def chosen(jobs: list[JobEntry], free: int | None, largest: int, most: int | None = None) -> list[str]:
-    return [entry.name for entry in to_submit(jobs, free, largest, most)]
-
-
-def test_a_large_job_is_not_overtaken_for_ever() -> None:
-    jobs = [pending("big", priority=2, cores=4), pending("small", priority=1)]
-    assert chosen(jobs, 2, 4) == []
-    assert chosen(jobs, 5, 4) == ["big", "small"]
-
-
-def test_a_job_that_asks_for_more_than_there_is_gets_all_there_is() -> None:
-    assert chosen([pending("huge", cores=64)], 2, 2) == ["huge"]
-
-
-def test_held_jobs_stay() -> None:
-    assert chosen([pending("a", held=True)], 8, 8) == []
-
-
-def test_the_queues_room_is_kept_and_its_cores_are_its_own_business() -> None:
-    jobs = [pending(name) for name in "abcde"]
-    assert chosen(jobs, None, 8, 3) == ["a", "b", "c"]
-    assert chosen(jobs, 2, 8, 3) == ["a", "b"]
-    assert chosen(jobs, None, 8, 0) == []
-
-
-def test_nobody_starves_behind_a_stream_of_more_urgent_jobs() -> None:
-    old = pending("old", priority=5, since=0.0)
-    assert chosen([old, pending("urgent", priority=20, since=3600.0)], None, 8, 1) == ["urgent"]
-    assert chosen([old, pending("urgent", priority=20, since=6000.0)], None, 8, 1) == ["old"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlipbatch.schedulers.command import Completed
@@ -20,3 +21,16 @@ def recorded(name: str) -> list[tuple[str, Completed]]:
 def answer(name: str, command: str) -> Completed:
     """What that command answered."""
     return dict(recorded(name))[command]
+
+
+@dataclass(frozen=True)
+class Said:
+    command: str
+    code: int
+    stdout: str
+    stderr: str
+
+
+def transcript(name: str) -> list[Said]:
+    """All commands of a file, such as ``slurm/squeue.txt``."""
+    return [Said(line, done.code, done.stdout, done.stderr) for line, done in recorded(name)]

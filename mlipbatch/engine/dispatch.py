@@ -1,0 +1,81 @@
+"""From what waits to the scheduler: as many as the limits have room for, alone, in arrays or in bundles (`pack`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from mlipbatch.core.job import JobEntry, Verdict
+from mlipbatch.core.state import JobState
+from mlipbatch.engine import observe, submission
+from mlipbatch.engine.act import Hands
+from mlipbatch.engine.batches import Batches
+from mlipbatch.engine.index import Index
+from mlipbatch.engine.pack import Unit, pack, worth_a_look
+from mlipbatch.engine.queue import Queue
+from mlipbatch.engine.watch import Watch
+from mlipbatch.schedulers.base import Snapshot
+from mlipbatch.store import jobfolder
+from mlipbatch.store.durable import together
+
+Settle = Callable[[JobEntry, "Verdict | bool | BaseException | None"], BaseException | None]
+
+
+class Dispatch:
+    """Sends a project's pending jobs. `settle` lets the index follow, and returns what is no fault of the job's."""
+
+    def __init__(self, index: Index, watch: Watch, queue: Queue, settle: Settle) -> None:
+        self.index, self.watch, self.queue, self.settle = index, watch, queue, settle
+        self.batches = Batches()
+
+    def send(self, hands: Hands, snapshot: Snapshot) -> int:
+        """Submit what may go now. Returns how many jobs. After a refusal it backs off by itself."""
+        if not self.index.number(JobState.PENDING) or not self.queue.sending.ready:
+            return 0
+        room, site = hands.scheduler.room(snapshot), hands.scheduler.site
+        free = hands.config.resources.parallel_cores - self.batches.cores(hands, self.index.queued())
+        free = free if room.cores is None else min(room.cores, free)
+        pending = self.index.pending(worth_a_look(site, room.jobs, free))
+        sent = 0
+        for unit in pack(pending, site, room.jobs, free, hands.largest, self.batches.apart):
+            chosen = unit.only(lambda entry: self._may_go(hands, entry, snapshot))
+            if chosen.jobs and not self._send(hands, chosen):
+                self.queue.sending.failed()
+                break
+            self.queue.sending.succeeded()
+            sent += len(chosen.jobs)
+        return sent
+
+    def _may_go(self, hands: Hands, entry: JobEntry, snapshot: Snapshot) -> bool:
+        """Its folder is still as it was. Where its last attempt still runs (it was put back by hand), that one goes first."""
+        if self.index.refresh(entry.id) and self.index.get(entry.id) != entry:
+            self._settled(entry, None)
+            return False
+        number = self.index.attempts(entry.id)
+        if not number:
+            return True
+        seen = observe.evidence(jobfolder.attempt_folder(hands.folder(entry), number))
+        return not self.queue.still_there(entry, seen, snapshot)
+
+    def _send(self, hands: Hands, unit: Unit) -> bool:
+        """One job by itself, or a batch. False where the scheduler did not take it, or did not say so."""
+        alone = unit.alone
+        deed = (
+            partial(submission.submit, hands, alone)
+            if alone
+            else partial(self.batches.submit, hands, unit, self._settled)
+        )
+        outcome = together([deed])[0]
+        if alone is None and isinstance(outcome, BaseException):
+            raise outcome
+        for entry in unit.jobs:
+            self._settled(entry, outcome if alone else None)
+        return outcome is not False
+
+    def _settled(self, entry: JobEntry, outcome: bool | BaseException | None) -> None:
+        """A job was sent, or could not be. Raises what is no fault of the job's: the disk, an interruption."""
+        self.watch.forget(entry.id)
+        self.queue.forget(entry.id)
+        trouble = self.settle(entry, outcome)
+        if trouble is not None:
+            raise trouble
