@@ -27,6 +27,7 @@ from typing import Any
 
 import engine_tree as tree
 
+from mlipbatch.config import load_config
 from mlipbatch.config.site import LOCAL
 from mlipbatch.core.state import QueueState
 from mlipbatch.engine import snapshot
@@ -179,7 +180,8 @@ def inside(what: str, project: Project, *, fresh: bool = False) -> dict[str, flo
 
 
 def start(project: Project) -> dict[str, float]:
-    """A daemon's start: everything verified, or read."""
+    """A daemon's start, after its libraries are loaded: everything verified, or read."""
+    load_config(project.config)
     begun = time.perf_counter()
     campaign = serve(project)
     took = time.perf_counter() - begun
