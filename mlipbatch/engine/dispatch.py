@@ -11,7 +11,7 @@ from mlipbatch.engine import observe, submission
 from mlipbatch.engine.act import Hands
 from mlipbatch.engine.batches import Batches
 from mlipbatch.engine.index import Index
-from mlipbatch.engine.pack import Unit, pack, worth_a_look
+from mlipbatch.engine.pack import Demand, Unit, pack, worth_a_look
 from mlipbatch.engine.queue import Queue
 from mlipbatch.engine.watch import Watch
 from mlipbatch.schedulers.base import Snapshot
@@ -30,14 +30,16 @@ class Dispatch:
 
     def send(self, hands: Hands, snapshot: Snapshot) -> int:
         """Submit what may go now. Returns how many jobs. After a refusal it backs off by itself."""
-        if not self.index.number(JobState.PENDING) or not self.queue.sending.ready:
+        waiting = self.index.number(JobState.PENDING)
+        if not waiting or not self.queue.sending.ready:
             return 0
         room, site = hands.scheduler.room(snapshot), hands.scheduler.site
-        free = hands.config.resources.parallel_cores - self.batches.cores(hands, list(self.index.queue.values()))
+        taken = self.batches.cores(hands, list(self.index.queue.values()))
+        free = hands.config.resources.parallel_cores - taken
         free = free if room.cores is None else min(room.cores, free)
         pending = self.index.pending(worth_a_look(site, room.jobs, free))
         sent = 0
-        for unit in pack(pending, site, room.jobs, free, hands.largest, self.batches.apart):
+        for unit in pack(pending, site, room.jobs, free, hands.largest, self.batches.apart, Demand(waiting, taken)):
             chosen = unit.only(lambda entry: self._may_go(hands, entry, snapshot))
             if chosen.jobs and not self._send(hands, chosen):
                 self.queue.sending.failed()

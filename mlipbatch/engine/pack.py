@@ -1,13 +1,16 @@
 """Who is sent how: alone, as tasks of an array, or several in one allocation. A pure function of what waits and of the limits.
 
 Alone, while the limits have room for all that waits: each starts when there is a place for it. More than that go in bundles,
-each half of an even share of what waits: the first ones are long, so that few waits in the queue are paid for, and the last ones
-short, so that all slots end together (guided self-scheduling, Polychronopoulos and Kuck 1987).
+each an even share of the wall time that is still to be sent, the longest jobs first: the first bundles are long, so that few
+waits in the queue are paid for, and the last ones short, so that all slots end together (guided self-scheduling,
+Polychronopoulos and Kuck 1987). Smaller shares pay for more waits than they save at the end, because most jobs end long before
+their wall time is up (benchmarks/makespan.py).
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -18,6 +21,8 @@ from mlipbatch.core.job import JobEntry, Resources, urgency
 from mlipbatch.schedulers.queues import first_fitting
 
 RESERVE_S = 60  # of an allocation, beyond its members' wall times: starting, and saying how they ended
+WINDOW = 2000  # of the most urgent jobs that are looked at: longest first is among them
+KEPT = 0.5  # where all places are filled at a time, a third is kept back, to even out at the end what took longer
 ARRAY_FROM = 4  # units of one shape: below that each has a submission of its own, and its own place in the queue
 
 
@@ -45,6 +50,28 @@ class Unit:
         return self.tasks[0][0] if len(self.jobs) == 1 else None
 
 
+@dataclass(frozen=True)
+class Share:
+    """How much of what waits a bundle gets."""
+
+    beyond: float  # so many times the wall time of the jobs at hand is still to be sent
+    taken: int  # cores that what is in the queue has or will get
+
+    def seconds(self, waiting_s: float, cores: int, places_cores: int) -> float:
+        """Of each slot, when jobs of this wall time are at hand, for all places that are filled now."""
+        slots = max(1, (self.taken + places_cores) // cores)
+        filled = min(1.0, places_cores / cores / slots)
+        return self.beyond * waiting_s / slots / (1 + KEPT * filled)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a share is measured by."""
+
+    waiting: int = 0  # jobs, those included that are not among the first that `pack` is given
+    taken: int = 0  # cores that what is in the queue has or will get
+
+
 def pack(
     pending: Iterable[JobEntry],
     site: Site,
@@ -52,6 +79,7 @@ def pack(
     free_cores: int | None,
     largest: int,
     apart: Collection[str] = (),
+    demand: Demand = Demand(),
 ) -> list[Unit]:
     """Units to submit now, the most urgent first; none overtakes one that waits for more cores.
 
@@ -59,6 +87,7 @@ def pack(
     than `largest`, what a job may get at most, gets that. The jobs of `apart` share nothing.
     """
     waiting = sorted((entry for entry in pending if not entry.held), key=urgency)
+    beyond = max(1.0, demand.waiting / max(1, len(waiting)))
     units: list[Unit] = []
     while waiting:
         cores = min(waiting[0].cores, largest)
@@ -66,7 +95,11 @@ def pack(
         places = min(_takes(site, room - _counted(units, site)), _fitting(free_cores, cores))
         if places < 1:
             break
-        made = _units(alike, cores, places, site, free_cores) if shares else _alone(alike[:places], cores)
+        made = (
+            _units(alike, cores, places, site, free_cores, Share(beyond, demand.taken))
+            if shares
+            else _alone(alike[:places], cores)
+        )
         units += made
         sent = {entry.id for unit in made for entry in unit.jobs}
         waiting = [entry for entry in waiting if entry.id not in sent]
@@ -83,7 +116,7 @@ def worth_a_look(site: Site, room: int, free_cores: int | None) -> int:
         return 0
     if site.scheduler == "local":
         return 1 + min(room, _fitting(free_cores, 1))
-    return 1 + 2 * _takes(site, room) * site.limits.bundle  # a bundle takes half of an even share
+    return max(WINDOW, 1 + _takes(site, room) * site.limits.bundle)
 
 
 def _alike(
@@ -107,7 +140,9 @@ def _shares(entry: JobEntry, cores: int, site: Site) -> bool:
     return fits and site.scheduler != "local" and longer.walltime_s <= site.limits.bundle_walltime
 
 
-def _units(alike: Sequence[JobEntry], cores: int, places: int, site: Site, free_cores: int | None) -> list[Unit]:
+def _units(
+    alike: Sequence[JobEntry], cores: int, places: int, site: Site, free_cores: int | None, share: Share
+) -> list[Unit]:
     """Units of jobs with the same number of cores, for as many places as there are."""
     queue = first_fitting(site, Resources(cores, RESERVE_S + max(entry.walltime_s for entry in alike)))
     whole = queue is not None and queue.whole_nodes
@@ -116,7 +151,7 @@ def _units(alike: Sequence[JobEntry], cores: int, places: int, site: Site, free_
     width = _width(cores, places, queue, whole, free_cores)
     if whole:
         places = min(places, _fitting(free_cores, width)) or 1
-    return _arrays(_bundles(alike, cores, width, places, site, queue), site)
+    return _arrays(_bundles(alike, cores, width, places, site, queue, share), site)
 
 
 def _alone(jobs: Sequence[JobEntry], cores: int) -> list[Unit]:
@@ -130,13 +165,35 @@ def _singles(jobs: Sequence[JobEntry], cores: int, site: Site) -> list[Unit]:
 
 
 def _bundles(
-    alike: Sequence[JobEntry], cores: int, width: int, places: int, site: Site, queue: Queue | None
+    alike: Sequence[JobEntry], cores: int, width: int, places: int, site: Site, queue: Queue | None, share: Share
 ) -> list[Unit]:
-    """As many bundles as there are places, `width` cores each, with half of an even share of the jobs."""
-    slots = max(1, width // cores)
-    share = max(slots, math.ceil(len(alike) / (2 * places)))
-    bundles = list(_chunks(alike, min(share, site.limits.bundle)))[:places]
-    return [Unit((jobs,), width if len(jobs) > 1 else cores, _walltime(jobs, slots, site, queue)) for jobs in bundles]
+    """As many bundles as there are places, `width` cores each."""
+    beside = max(1, width // cores)
+    waiting = deque(sorted(alike, key=lambda entry: (math.floor(urgency(entry)[0]), -entry.walltime_s, entry.id)))
+    even_s = share.seconds(sum(entry.walltime_s for entry in waiting), cores, places * width)
+    longest_s = min(even_s, _allowed(site, queue) - RESERVE_S)
+    units: list[Unit] = []
+    while waiting and len(units) < places:
+        jobs = _fill(waiting, beside, longest_s, site.limits.bundle)
+        units.append(Unit((jobs,), width if len(jobs) > 1 else cores, _walltime(jobs, beside, site, queue)))
+    return units
+
+
+def _fill(waiting: deque[JobEntry], beside: int, longest_s: float, most: int) -> tuple[JobEntry, ...]:
+    """Take the next jobs as long as they take `longest_s` at most, `beside` each other; one for each slot in any case."""
+    jobs = [waiting.popleft()]
+    time_s = jobs[0].walltime_s
+    while waiting and len(jobs) < most:
+        if len(jobs) >= beside and time_s + waiting[0].walltime_s > longest_s * beside:
+            break
+        jobs.append(waiting.popleft())
+        time_s += jobs[-1].walltime_s
+    return tuple(jobs)
+
+
+def _allowed(site: Site, queue: Queue | None) -> float:
+    """Longest allocation of a bundle, s."""
+    return min(site.limits.bundle_walltime, queue.max_walltime if queue else math.inf)
 
 
 def _walltime(jobs: Sequence[JobEntry], slots: int, site: Site, queue: Queue | None) -> int:
@@ -145,8 +202,7 @@ def _walltime(jobs: Sequence[JobEntry], slots: int, site: Site, queue: Queue | N
     if len(jobs) == 1:
         return longest
     wanted = math.ceil(sum(entry.walltime_s for entry in jobs) / slots) + RESERVE_S
-    allowed = min(site.limits.bundle_walltime, queue.max_walltime if queue else wanted)
-    return max(longest + RESERVE_S, min(wanted, allowed))
+    return int(max(longest + RESERVE_S, min(wanted, _allowed(site, queue))))
 
 
 def _width(cores: int, places: int, queue: Queue | None, whole: bool, free_cores: int | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Steps = Generator[int, None, T]  # a deed that yields the handle of what has to be durable before it goes on
 
+ODD = frozenset(
+    {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENOTEMPTY, errno.EEXIST, errno.ENAMETOOLONG}
+)
+"""What is wrong with one path, because somebody put something else there; all other errors are the disk's."""
+
 TOGETHER = 16  # a journal takes so many syncs for little more than the price of one
 OPEN_AT_ONCE = 256  # files
 
 _synced = True
+
+
+def is_odd(error: BaseException) -> bool:
+    """Is this the trouble of one path, and no reason to stop for anything else?"""
+    return isinstance(error, OSError) and error.errno in ODD
 
 
 @contextmanager

@@ -14,7 +14,16 @@ import yaml
 
 from mlipbatch.core.job import JobEntry, JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
-from mlipbatch.store.durable import Steps, append, drafting, durably, making_folder, syncing, write_text
+from mlipbatch.store.durable import (
+    Steps,
+    append,
+    drafting,
+    durably,
+    is_odd,
+    making_folder,
+    syncing,
+    write_text,
+)
 
 HOLD, ATTEMPT = "HOLD", "attempt-"
 STATES = {state.value: state for state in JobState}
@@ -57,7 +66,7 @@ def understand(folder: Path | str, names: Collection[str]) -> Look:
     state = (
         states.pop()
         if len(states) == 1
-        else max(states, key=lambda name: (os.stat(f"{folder}/{name}").st_mtime_ns, name))
+        else max(states, key=lambda name: (os.lstat(f"{folder}/{name}").st_mtime_ns, name))
     )
     attempts = [int(name[8:]) for name in names if name.startswith(ATTEMPT) and name[8:].isdigit()]
     return Look(STATES[state], HOLD in names, max(attempts, default=0))
@@ -189,10 +198,14 @@ def attempt_folder(folder: Path, number: int) -> Path:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """A small YAML record (attempt.yaml, verdict.yaml, submit.yaml); empty where there is none or it is torn."""
+    """A small YAML record (attempt.yaml, verdict.yaml, submit.yaml); empty where there is none, or it is torn or no file."""
     try:
         raw = yaml.load(path.read_text(), LOADER)  # noqa: S506  a safe one
-    except (FileNotFoundError, yaml.YAMLError):
+    except (UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    except OSError as error:
+        if not is_odd(error):
+            raise
         return {}
     return dict(raw) if isinstance(raw, dict) else {}
 

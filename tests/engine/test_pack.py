@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mlipbatch.config.site import LOCAL, Limits, Queue, Site
 from mlipbatch.core.job import JobEntry
 from mlipbatch.core.state import JobState
-from mlipbatch.engine.pack import RESERVE_S, Unit, pack
+from mlipbatch.engine.pack import RESERVE_S, Demand, Unit, pack
 
 
 def site(*, whole: bool = False, per_node: int = 128, longest: int = 86400, **limits: object) -> Site:
@@ -42,11 +42,25 @@ def test_many_alike_are_the_tasks_of_one_array() -> None:
     assert sizes(pack(jobs(10), site(max_array=6), 100, 64, 64)) == [[1] * 6, [1] * 4]
 
 
-def test_more_than_the_queue_takes_goes_in_bundles_of_half_an_even_share() -> None:
+def test_more_than_the_queue_takes_goes_in_bundles_and_a_third_is_kept_back() -> None:
     units = pack(jobs(10_000, walltime_s=300), site(max_array=1, bundle=200), 100, 400, 64)
-    assert sizes(units) == [[50]] * 100
+    assert sizes(units) == [[66]] * 100
     assert {unit.cores for unit in units} == {4}
-    assert {unit.walltime_s for unit in units} == {50 * 300 + RESERVE_S}
+    assert {unit.walltime_s for unit in units} == {66 * 300 + RESERVE_S}
+
+
+def test_a_place_that_gets_free_gets_an_even_share_of_what_is_left_for_all_slots() -> None:
+    """Of 3400 jobs for 100 slots, 99 of them taken; only the first 2000 are at hand."""
+    (unit,) = pack(jobs(2000, walltime_s=60), site(max_array=1), 1, 4, 64, demand=Demand(3400, 99 * 4))
+    assert sizes([unit]) == [[33]]
+
+
+def test_the_longest_of_equal_urgency_go_first_and_urgency_before_length() -> None:
+    mixed = [*jobs(50, walltime_s=60), *jobs(50, walltime_s=3600), *jobs(1, walltime_s=60, priority=5)]
+    units = pack(mixed, site(max_array=1), 10, 40, 64)
+    begun = [entry.walltime_s for unit in units for entry in unit.jobs]
+    assert units[0].jobs[0].priority == 5
+    assert begun[1:] == sorted(begun[1:], reverse=True)
 
 
 def test_bundles_are_as_wide_as_uses_the_cores_up_where_few_jobs_may_be_queued() -> None:
