@@ -1,4 +1,4 @@
-"""Arrays and bundles against the simulated cluster: the real engine packs, members are run, and what never started waits again."""
+"""Arrays and bundles against the simulated cluster: the real engine packs, and what never started waits again."""
 
 from __future__ import annotations
 
