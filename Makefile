@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all there is to set up: both install what is missing first (tools/setup.sh).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo clean-demo test check wheel docs pins
+.PHONY: help setup setup-tests demo clean-demo test check wheel docs pins
 
 PYTHON_ENV := .venv/bin/python
 DEMO_DIR ?= demo/al_mg
@@ -10,6 +10,9 @@ export OMP_NUM_THREADS ?= 1
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup-tests:
+	@tools/setup.sh tests
 
 setup: ## install what is missing: Debian packages, .venv, .venv-pacemaker
 	@tools/setup.sh
@@ -21,7 +24,7 @@ demo: setup ## from examples/al_mg/input.yaml to a potential, in DEMO_DIR (demo/
 clean-demo: ## remove DEMO_DIR
 	rm -rf "$(DEMO_DIR)"
 
-test: setup ## all tests with coverage; ARGS='-k cut tests/embedding' for some
+test: setup-tests ## all tests with coverage; ARGS='-k cut tests/embedding' for some
 	@$(PYTHON_ENV) -m pytest --cov --cov-report=term:skip-covered $(ARGS)
 
 check: setup ## ruff, mypy, import-linter

@@ -61,7 +61,7 @@ def test_both_environments_have_the_same_pyace_and_pins_name_no_place() -> None:
         assert "+cpu" not in text  # which build of torch is the machine's business
 
 
-@pytest.mark.parametrize("script", ["tools/setup.sh", "tools/pins.sh", ".ci/run"])
+@pytest.mark.parametrize("script", ["tools/setup.sh", "tools/pins.sh", "tools/slurm.sh", ".ci/run"])
 def test_scripts_are_valid_bash(script: str) -> None:
     path = ROOT / script
     assert path.stat().st_mode & 0o111

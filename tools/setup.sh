@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing for `make demo` and `make test`: Debian packages, .venv, and pacemaker's own .venv-pacemaker.
 # Run it as often as you like: where nothing is missing it ends at once. PYTHON=python3.12 chooses the interpreter.
+# `tools/setup.sh tests` also gets what only tests want: a SLURM to start on the loopback device, and shellcheck.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 exec 9<tools/setup.sh
@@ -16,12 +17,18 @@ die() { say "$*"; exit 1; }
 
 missing_packages() { # for running: always looked at, it costs nothing
   command -v pw.x >/dev/null || echo quantum-espresso
-  command -v shellcheck >/dev/null || echo shellcheck # tests: every job script that is rendered
   compgen -G '/usr/share/espresso/pseudo/*.UPF' >/dev/null || echo quantum-espresso-data
   # Debian's pw.x comes with the reference BLAS, which takes 1.6 times as long
   if [ "$(command -v pw.x || echo /usr/bin/pw.x)" = /usr/bin/pw.x ]; then
     grep -qE "openblas|mkl_rt|blis" <(PATH="$PATH:/usr/sbin:/sbin" ldconfig -p) || echo libopenblas0-serial
   fi
+}
+
+missing_test_packages() {
+  local found=$PATH:/usr/sbin:/sbin
+  PATH=$found command -v slurmctld >/dev/null && PATH=$found command -v slurmd >/dev/null || echo slurm-wlm
+  PATH=$found command -v munged >/dev/null || echo munge
+  command -v shellcheck >/dev/null || echo shellcheck
 }
 
 missing_build_packages() { # for installing: icet and fpsample come as sources
@@ -166,10 +173,11 @@ main() {
   fi
   mapfile -t packages < <(
     missing_packages
+    [ "${1:-}" != tests ] || missing_test_packages
     [ -z "$python" ] || missing_build_packages "$python"
   )
   install_packages "${packages[@]}"
   [ -z "$python" ] || make_environments "$python" "${stamps[@]}"
 }
 
-main
+main "$@"

@@ -78,7 +78,7 @@ class Site(Model):
     )
     scratch: str = quantity(
         "",
-        "folder for scratch of running jobs, shell variables allowed; empty: the attempt folder",
+        "folder for TMPDIR of running jobs, shell variables allowed; empty: as the node has it",
         pattern=r"^[A-Za-z0-9_./${}:-]*$",
         default="",
     )

@@ -61,8 +61,9 @@ class Batches:
         """
         batch = self._again(hands, unit) or make(hands, unit, broken)
         self._unsent = None
-        self.apart |= {entry.id for entry in unit.jobs} - {entry.id for _, entry, _ in batch.members}
-        if not batch.members or send(hands, batch):
+        going = {entry.id for _, entry, _ in batch.members} if batch else set()
+        self.apart |= {entry.id for entry in unit.jobs} - going
+        if batch is None or send(hands, batch):
             return True
         self._unsent = batch
         return False
@@ -104,8 +105,11 @@ class Batches:
         return self._cores[token]
 
 
-def make(hands: Hands, unit: Unit, broken: Broken) -> Batch:
-    """Put a unit's attempts and its batch on the disk; jobs that are not to be sent, or not with the others, are left out."""
+def make(hands: Hands, unit: Unit, broken: Broken) -> Batch | None:
+    """Put a unit's attempts and its batch on the disk; jobs that are not to be sent, or not with the others, are left out.
+
+    None where nobody is left.
+    """
     token = f"mb-{uuid.uuid4().hex[:9]}"
     numbered = [(number, entry) for number, jobs in enumerate(unit.tasks) for entry in jobs]
     prepared = together([partial(submission.prepare, hands, entry, token, number) for number, entry in numbered])
@@ -115,7 +119,7 @@ def make(hands: Hands, unit: Unit, broken: Broken) -> Batch:
             broken(entry, one)
         elif one is not None and _is_plain(one, unit):
             tasks[number].append((entry, one))
-    return _write(hands, token, unit, tuple(tuple(task) for task in tasks))
+    return _write(hands, token, unit, tuple(tuple(task) for task in tasks)) if any(tasks) else None
 
 
 def _is_plain(ready: Ready, unit: Unit) -> bool:

@@ -26,7 +26,7 @@ from mlipbatch.stages import dataset, loop
 from mlipbatch.stages.base import Goal
 from mlipbatch.store import inbox, jobfolder
 from mlipbatch.store.cache import cache_file
-from mlipbatch.store.durable import in_step
+from mlipbatch.store.durable import in_step, is_odd
 from mlipbatch.store.lease import Lease, Unfenced
 from mlipbatch.store.project import Project
 
@@ -159,20 +159,29 @@ class Campaign:
             return None
         if isinstance(outcome, jobfolder.Unreadable):
             return None  # the index set it aside
-        if not isinstance(outcome, Exception) or (
-            isinstance(outcome, OSError) and not isinstance(outcome, FileNotFoundError)
-        ):
+        if not isinstance(outcome, Exception) or (isinstance(outcome, OSError) and not is_odd(outcome)):
             return outcome  # somebody interrupted us, or the disk
         self.log.error("%s: broken", entry.id, exc_info=outcome)
         current = self.index.get(entry.id)
         if current is not None and current.state not in ENDED:  # one odd job must never stop the daemon
-            act.close(self.hands, current, "broken", f"{type(outcome).__name__}: {outcome}")
+            return self._close(current, f"{type(outcome).__name__}: {outcome}")
+        return None
+
+    def _close(self, entry: JobEntry, reason: str) -> BaseException | None:
+        """End a broken job; where even that cannot be written into its folder, it is set aside."""
+        try:
+            act.close(self.hands, entry, "broken", reason)
             self._refresh(entry.id)
+        except OSError as error:
+            if not is_odd(error):
+                return error
+            self.index.put_aside(entry.id, str(error))
         return None
 
     def _obey(self, request: inbox.Request) -> int:
         done = 0
         for job in request.jobs:
+            self._refresh(job)  # a person who asks may have changed it by hand just before
             entry = self.index.get(job)
             if entry is not None and apply_request(self.hands, entry, request.action):
                 self._refresh(job)

@@ -150,6 +150,10 @@ class Index(Jobs):
             after.attempts,
         )
 
+    def put_aside(self, job: str, reason: str) -> None:
+        """Nothing can be done with this job until its folder changes, or is looked at again."""
+        self._set_aside(job, reason, listing.mtime(self.jobs / job))
+
     def audit(self, count: int) -> list[str]:
         """Compare the next `count` job folders with the cache, and read those again that somebody changed; returns them."""
         changed: list[str] = []

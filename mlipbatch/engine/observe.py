@@ -10,7 +10,7 @@ from pathlib import Path
 from mlipbatch.core.job import JobEntry
 from mlipbatch.core.state import QueueState
 from mlipbatch.store import claim, jobfolder
-from mlipbatch.store.durable import read_small
+from mlipbatch.store.durable import is_odd, read_small
 
 OVERTIME, SILENT = "overtime", "silent"  # why we killed an attempt ourselves
 KILLED = "killed"  # the file that says so
@@ -132,7 +132,9 @@ def _read(attempt: Path, name: str, there: set[str]) -> str:
         return ""
     try:
         return read_small(f"{attempt}/{name}").decode(errors="replace").strip()
-    except FileNotFoundError:
+    except OSError as error:
+        if not is_odd(error):
+            raise
         return ""
 
 

@@ -27,6 +27,7 @@ class Queue:
         self.sending = Backoff(clock, patience.backoff_s, patience.longest_s, f"send {seed}")
         self.unwell = ""  # since when the scheduler does not answer, and what it says; empty while it does
         self.stuck: dict[str, str] = {}  # job -> why it can never run, as the scheduler says
+        self._found: tuple[Snapshot | None, dict[str, lookup.Answer | None]] = (None, {})  # by token, of one look
         self._late: set[str] = set()  # tokens of attempts that were revoked because they were not in the queue
         self._told: dict[str, str] = {}  # of those its history tells
         self._asked = -float("inf")
@@ -139,12 +140,29 @@ class Queue:
         finding = lookup.resolve(answers, seen, self.patience.unknown_s) if answers else lookup.AskAgain(self.clock())
         shown = seen.queue_token in snapshot.tokens and not isinstance(finding, lookup.AdoptIt)
         if shown or (isinstance(finding, lookup.AskAgain) and self.clock() >= finding.at):
-            try:
-                answers.append(lookup.Answer(self.clock(), tuple(self.scheduler.find(seen.queue_token))))
-            except NoInformation:
+            answer = self._find(seen.queue_token, snapshot)
+            if answer is None:
                 return decide.Wait("the scheduler does not say whether it has the job")
+            answers.append(answer)
             finding = lookup.resolve(answers, seen, self.patience.unknown_s)
         return decide.of_finding(finding, seen, counted, self.patience)
+
+    def _find(self, token: str, snapshot: Snapshot) -> lookup.Answer | None:
+        """What the scheduler has under a token, asked once a look for all members of a batch; None where it does not say.
+
+        Where it does not answer once, it is not asked again until the next look: each try may take its whole time limit.
+        """
+        if self._found[0] is not snapshot:
+            self._found = (snapshot, {})
+        known = self._found[1]
+        if None in known.values():
+            return None
+        if token not in known:
+            try:
+                known[token] = lookup.Answer(self.clock(), tuple(self.scheduler.find(token)))
+            except NoInformation:
+                known[token] = None
+        return known[token]
 
 
 def utc() -> str:

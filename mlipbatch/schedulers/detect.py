@@ -61,6 +61,11 @@ def completed(site: Site) -> Site:
     return site.model_copy(update={"queues": plain or found, "gpu_queues": [q for q in found if q.gpus_per_node]})
 
 
+def _for_jobs(megabytes: int) -> int | None:
+    """Memory that jobs may ask for of a node: a site keeps some for the system. 1 MB is what SLURM has where nobody said."""
+    return int(0.9 * megabytes) if megabytes > 1 else None
+
+
 def partition(row: list[str]) -> Queue:
     """One line of sinfo; a ``+`` says that other nodes of it have more."""
     name, _, limit, cores, memory, nodes, gres = row
@@ -69,7 +74,7 @@ def partition(row: list[str]) -> Queue:
         name=name.rstrip("*"),
         max_walltime=int(seconds(limit) or FOREVER_S),
         cores_per_node=int(cores.rstrip("+")),
-        memory_per_node=int(memory.rstrip("+")) if int(memory.rstrip("+")) > 1 else None,
+        memory_per_node=_for_jobs(int(memory.rstrip("+"))),
         max_nodes=int(nodes),
         gpus_per_node=int(gpus[1]) if gpus else 0,
     )

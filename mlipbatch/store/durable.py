@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Steps = Generator[int, None, T]  # a deed that yields the handle of what has to be durable before it goes on
 
+ODD = frozenset(
+    {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENOTEMPTY, errno.EEXIST, errno.ENAMETOOLONG}
+)
+"""What is wrong with one path, because somebody put something else there; all other errors are the disk's."""
+
 TOGETHER = 16  # a journal takes so many syncs for little more than the price of one
 OPEN_AT_ONCE = 256  # files
 
 _synced = True
+
+
+def is_odd(error: BaseException) -> bool:
+    """Is this the trouble of one path, and no reason to stop for anything else?"""
+    return isinstance(error, OSError) and error.errno in ODD
 
 
 @contextmanager
@@ -131,6 +142,16 @@ def placing(path: Path | str, data: bytes) -> Steps[None]:
 
     Raises OSError (disk full, quota, permission); `path` then still holds what it held.
     """
+    draft = yield from drafting(path, data)
+    try:
+        os.rename(draft, path)
+    except OSError:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def drafting(path: Path | str, data: bytes) -> Steps[str]:
+    """A temporary file beside `path` that holds `data`, synced; its name. Raises OSError, and leaves none then."""
     parent, _, name = str(path).rpartition("/")
     temporary = f"{parent or '.'}/.{name}.{os.getpid()}.tmp"
     try:
@@ -140,10 +161,10 @@ def placing(path: Path | str, data: bytes) -> Steps[None]:
             yield handle
         finally:
             os.close(handle)
-        os.rename(temporary, path)
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
+    return temporary
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from mlipbatch.store.durable import write_text
+from mlipbatch.store.durable import is_odd, write_text
 from mlipbatch.store.project import Project
 
 
@@ -34,7 +34,9 @@ def _request(path: Path) -> Request:
     try:
         raw = yaml.safe_load(path.read_text())
         return Request(str(raw["action"]), tuple(str(job) for job in raw["jobs"]), path)
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, OSError) as error:
+        if isinstance(error, OSError) and not is_odd(error):
+            raise
         return Request("nothing", (), path)
 
 
@@ -43,7 +45,8 @@ def read_inbox(project: Project) -> tuple[list[Request], list[str]]:
     requests: list[Request] = []
     markers: list[str] = []
     with os.scandir(project.inbox) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+        found = (entry for entry in entries if not entry.name.startswith("."))
+        names = sorted(entry.name for entry in found if not entry.is_dir(follow_symlinks=False))  # a folder is let lie
     for name in names:
         if name.startswith("request-"):
             requests.append(_request(project.inbox / name))

@@ -1,4 +1,4 @@
-"""Job folders: reading one, making one, moving its state. Only the holder of the project's lock may write."""
+"""Job folders: reading one, making one, moving its state. Only the holder of the project's lease may write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ import yaml
 
 from mlipbatch.core.job import JobEntry, JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
-from mlipbatch.store.durable import Steps, append, durably, making_folder, placing, syncing, write_text
+from mlipbatch.store.durable import (
+    Steps,
+    append,
+    drafting,
+    durably,
+    is_odd,
+    making_folder,
+    syncing,
+    write_text,
+)
 
 HOLD, ATTEMPT = "HOLD", "attempt-"
 STATES = {state.value: state for state in JobState}
@@ -26,6 +35,10 @@ DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 class Unreadable(Exception):
     """A job folder that cannot be understood; it is set aside with this reason, and nothing else stops."""
+
+
+class Moved(Unreadable):
+    """A job that is in another state than its mover believed: it is looked at again, and nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,7 @@ def understand(folder: Path | str, names: Collection[str]) -> Look:
     state = (
         states.pop()
         if len(states) == 1
-        else max(states, key=lambda name: (os.stat(f"{folder}/{name}").st_mtime_ns, name))
+        else max(states, key=lambda name: (os.lstat(f"{folder}/{name}").st_mtime_ns, name))
     )
     attempts = [int(name[8:]) for name in names if name.startswith(ATTEMPT) and name[8:].isdigit()]
     return Look(STATES[state], HOLD in names, max(attempts, default=0))
@@ -146,19 +159,28 @@ def move(folder: Path, before: JobState, after: JobState, why: str, record: str 
 
 
 def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[Look]:
-    """`move`, in steps: its text is durable before the state file gets its new name. Returns what the folder then is."""
+    """`move`, in steps: its text is durable before the state file gets its new name. Returns what the folder then is.
+
+    Raises Moved where the job is no longer in the state `before`: a person, or another daemon that took over, was faster.
+    """
     if after not in TRANSITIONS[before]:
         raise ValueError(f"{folder}: {before} -> {after} is no transition")
     root = str(folder)
-    yield from placing(f"{root}/{before}", f"{why}\n{record}".encode())
-    os.rename(f"{root}/{before}", f"{root}/{after}")
-    names = os.listdir(root)
-    others = (STATES.keys() & names) - {after.value}
-    for other in others:
+    names = set(
+        os.listdir(root)
+    )  # before the rename: what another daemon makes of the job later is not ours to clear up
+    text = yield from drafting(f"{root}/{after}", f"{why}\n{record}".encode())
+    try:
+        os.rename(f"{root}/{before}", f"{root}/{after}")
+    except FileNotFoundError:
+        os.unlink(text)
+        raise Moved(f"{folder} is no longer {before}") from None
+    os.rename(text, f"{root}/{after}")
+    for other in (STATES.keys() & names) - {before.value, after.value}:
         os.unlink(f"{root}/{other}")  # left by a hand edit: in a copy of the project its time might be the newer one
     yield from syncing(root)
     note(folder, f"{before} -> {after}  {why}")
-    return understand(folder, set(names) - others)
+    return understand(folder, (names - STATES.keys()) | {after.value})
 
 
 def note(folder: Path, sentence: str) -> None:
@@ -176,10 +198,14 @@ def attempt_folder(folder: Path, number: int) -> Path:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """A small YAML record (attempt.yaml, verdict.yaml, submit.yaml); empty where there is none or it is torn."""
+    """A small YAML record (attempt.yaml, verdict.yaml, submit.yaml); empty where there is none, or it is torn or no file."""
     try:
         raw = yaml.load(path.read_text(), LOADER)  # noqa: S506  a safe one
-    except (FileNotFoundError, yaml.YAMLError):
+    except (UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    except OSError as error:
+        if not is_odd(error):
+            raise
         return {}
     return dict(raw) if isinstance(raw, dict) else {}
 

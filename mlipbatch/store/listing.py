@@ -30,7 +30,8 @@ def folders(parent: Path) -> list[str]:
     """Names of the folders in `parent`, sorted; hidden ones (drafts) are left out; none where it does not exist."""
     try:
         with os.scandir(parent) as entries:
-            return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False))
+            shown = (entry for entry in entries if not entry.name.startswith(".") and _is_text(entry.name))
+            return sorted(entry.name for entry in shown if entry.is_dir(follow_symlinks=False))
     except (FileNotFoundError, NotADirectoryError):
         return []
 
@@ -41,8 +42,13 @@ def groups(jobs: Path) -> list[str]:
 
 
 def names(group: Path) -> list[str]:
-    """Names in a folder of jobs, unsorted; hidden ones are left out. Not all need be folders."""
-    return [name for name in os.listdir(group) if not name.startswith(".")]
+    """Names in a folder of jobs, unsorted; hidden ones, and those that are no text, are left out. Not all need be folders."""
+    return [name for name in os.listdir(group) if not name.startswith(".") and _is_text(name)]
+
+
+def _is_text(name: str) -> bool:
+    """Python keeps the bytes of a name that is not UTF-8 as lone surrogates, which no table takes."""
+    return name.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in name)
 
 
 def settled(mtime_ns: int) -> int:

@@ -141,7 +141,7 @@ def test_programs_launcher_and_environment_reach_the_jobs(tmp_path: Path) -> Non
 def test_partitions_as_sinfo_has_them() -> None:
     row = detect.partition(["gpu*", "up", "2-00:00:00", "64+", "257000+", "12", "gpu:a100:4(S:0-1)"])
     assert row == Queue(
-        name="gpu", max_walltime=172800, cores_per_node=64, max_nodes=12, memory_per_node=257000, gpus_per_node=4
+        name="gpu", max_walltime=172800, cores_per_node=64, max_nodes=12, memory_per_node=231300, gpus_per_node=4
     )
     assert detect.partition(["debug", "up", "infinite", "2", "1", "1", "(null)"]).memory_per_node is None
 

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from mlipbatch.core.job import JobEntry
 from mlipbatch.core.state import IN_THE_QUEUE, JobState, QueueState
+from mlipbatch.engine.decide import Wait
+from mlipbatch.engine.observe import Evidence
+from mlipbatch.engine.queue import Queue
 from mlipbatch.store.lease import Fenced, Watch, acquire
 from mlipbatch.store.project import Project
 
 from .fake import FakeScheduler
 from .fake_parts import Program, VirtualClock
-from .virtual import Virtual, task
+from .virtual import PATIENCE, Virtual, task
 
 
 @pytest.fixture
@@ -64,6 +68,19 @@ def test_what_arrives_after_it_was_given_up_does_not_wait_its_turn_for_nothing(v
     assert (late.state, late.restart) == (QueueState.CANCELLED, 0)
     assert virtual.finish() == {"a": "DONE", "first": "DONE"}
     assert virtual.runs("a") == ["attempt-2"]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_members_of_a_batch_without_an_answer_are_looked_up_together(silent: bool) -> None:
+    fake = FakeScheduler(VirtualClock())
+    queue = Queue(fake, fake.clock, PATIENCE)
+    fake.fail("find", *["silent"] * silent)
+    snapshot = fake.snapshot({})
+    for number in range(100):
+        member = Evidence(f"mb-{number}", "", False, None, 60, batch="mb-all", task=number)
+        entry = JobEntry(f"gen000/scf/{number}", JobState.SUBMITTED)
+        assert isinstance(queue.next_step(entry, member, snapshot, Path()), Wait)
+    assert [call for call, _ in fake.calls].count("find") == 1
 
 
 def test_a_submit_yaml_that_somebody_spoilt_stops_nobody(virtual: Virtual) -> None:

@@ -1,7 +1,7 @@
-"""Failpoints in the process itself: at the n-th call that writes, the daemon is dead, and dead it stays: what follows writes nothing.
+"""Failpoints in the process itself: at the n-th call that writes, the daemon is dead, and dead it stays: it writes nothing more.
 
-Python's own file functions are watched, which is where all of the engine's writes pass; strace (`straced`) is the truth that this is
-quick for: a tick that dies here costs milliseconds, so that thousands can.
+Python's own file functions are watched, which is where all of the engine's writes pass. strace (`straced`) is the truth; this is
+quick: a tick that dies here costs milliseconds, so that thousands can.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A campaign under random trouble: what the world, the scheduler and people may do at any moment, and what has to hold after each."""
+"""A campaign under random trouble: what machines, the scheduler and people may do at any moment, and what has to hold after it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.engine.fake_parts import FakeJob
 from tests.reliability.failpoints import Killed, failpoint, full
 from tests.reliability.virtual import TEMPERS, World, make_template
 
-MEMORY = Path("/dev/shm")  # noqa: S108  where fsync costs nothing
+MEMORY = Path("/dev/shm")
 NAMES = st.sampled_from(sorted(TEMPERS))
 SUBMISSION = ("lose", "late", "unsent", "twice", "reject", "refuse")
 BLAMELESS = (QueueState.NODE_FAILED, QueueState.PREEMPTED)
@@ -38,6 +38,7 @@ class Trouble(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="mlipbatch-", dir=MEMORY if MEMORY.is_dir() else None))
+        os.environ["MLIPBATCH_CACHE"] = str(self.root / "cache")
         self.labels: dict[str, bytes] = {}
         self.undone: set[str] = set()  # labels that a person had put back
         self.harmed: set[str] = set()  # jobs that may end FAILED: cancelled, or ended by somebody else
@@ -45,10 +46,16 @@ class Trouble(RuleBasedStateMachine):
         self.torn: dict[Path, str] = {}
         self.copies = 0
 
-    @initialize(accounting=st.booleans(), limit=st.sampled_from([1000, 3]), ids=st.booleans())
-    def begin(self, accounting: bool, limit: int, ids: bool) -> None:
+    @initialize(
+        accounting=st.booleans(),
+        limit=st.sampled_from([1000, 3]),
+        ids=st.booleans(),
+        answers=st.lists(st.sampled_from(["ok", *SUBMISSION]), max_size=7),
+    )
+    def begin(self, accounting: bool, limit: int, ids: bool, answers: list[str]) -> None:
         few = {"ids": itertools.cycle(range(1, 9))} if ids else {}  # ids that come round again
         self.world = World(template(), self.root / "p", accounting=accounting, limit=limit, slots=2, **few)
+        self.world.scheduler.fail("submit", *answers)
 
     # --- time and the daemon
 
@@ -56,9 +63,9 @@ class Trouble(RuleBasedStateMachine):
     def tick(self) -> None:
         self.world.tick()
 
-    @rule(seconds=st.sampled_from([1, 20, 90, 310, 700]))
-    def time_passes(self, seconds: int) -> None:
-        self.world.tick(every=seconds)
+    @rule(seconds=st.sampled_from([1, 20, 60, 120]), times=st.integers(1, 12))
+    def time_passes(self, seconds: int, times: int) -> None:
+        self.world.tick(times, every=seconds)
 
     @rule()
     def daemon_dies_and_is_started_again(self) -> None:
@@ -224,6 +231,7 @@ class Trouble(RuleBasedStateMachine):
         type(self).steps += 1
         assert not self.world.at_once()
         assert not self.world.ran_twice()
+        assert not self.world.ran_late()
 
     @invariant()
     def every_move_is_in_the_table(self) -> None:
@@ -249,6 +257,7 @@ class Trouble(RuleBasedStateMachine):
             if hasattr(self, "world"):
                 self._peace()
         finally:
+            os.environ.pop("MLIPBATCH_CACHE")
             shutil.rmtree(self.root)
 
     def _peace(self) -> None:

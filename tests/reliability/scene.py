@@ -1,7 +1,7 @@
 """A small project in the middle of a campaign; its jobs are real bash and a pw.x that plays a recorded output, and sign a ledger.
 
-It has what there can be: labels that are DONE, one that is to come, jobs that wait, that are held, that were given up, one that fails
-once, one whose submission was cut off, one that died with its machine, and a person's request in the inbox.
+It has what there can be: labels that are DONE, one that is to come, jobs that wait, that are held, that were given up, one that
+fails once, one whose submission was cut off, one that died with its machine, and a person's request in the inbox.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.project import Project, create_project
 from tests.engine.conftest import INPUT
 
+LONG = os.environ.get("MLIPBATCH_FAULTS") == "all"  # `make faults`: all there is, not a sample
 RECORDED = Path(__file__).parents[1] / "data/qe_7.2"
 THERE, TO_COME, HELD = ("one", "two"), ("three", "four"), ("kept", "candidates")
 RUNS = {"one": 1, "two": 1, "three": 1, "four": 1, "early": 1, "late": 1, "odd": 2, "bad": 6, "cut": 1, "gone": 2}
@@ -61,7 +62,13 @@ class Scene:
     def environment(self) -> dict[str, str]:
         """For the daemon, and so for its jobs."""
         search = f"{self.root / 'bin'}:{os.environ['PATH']}"
-        return {"PATH": search, "LEDGER": str(self.ledger), "MLIPBATCH_LOCAL_POOL": str(self.root)}
+        cache = str(self.root.parent / "cache")
+        return {
+            "PATH": search,
+            "LEDGER": str(self.ledger),
+            "MLIPBATCH_LOCAL_POOL": str(self.root),
+            "MLIPBATCH_CACHE": cache,
+        }
 
     def runs(self) -> Counter[str]:
         """How often each attempt ran: ``JOB/attempt-N``."""
@@ -93,6 +100,9 @@ def job(name: str, script: str, kind: str = "cut") -> JobSpec:
 
 
 ANSWER = "echo 42 > answer"
+SECOND = (
+    '[ "$(grep -c "^$(basename "$(dirname "$PWD")")/" "$LEDGER")" -ge 2 ]'  # it ran before; an attempt may not have
+)
 
 
 def structures() -> list[Atoms]:
@@ -128,7 +138,7 @@ def build(root: Path) -> Scene:
         _serve(
             project, here, lambda: all(scene.states()[name] in {"DONE", "FAILED"} for name in (*THERE, "early", "bad"))
         )
-        _add(project, job("gone", f"[ -e ../attempt-2 ] || sleep 60; {ANSWER}"))
+        _add(project, job("gone", f"{SECOND} || sleep 60; {ANSWER}"))
         _serve(project, here, lambda: scene.states()["gone"] == "RUNNING")
         for session in sessions(str(root)):
             here.cancel(session.id)
@@ -139,7 +149,7 @@ def build(root: Path) -> Scene:
             time.sleep(0.02)
     finally:
         _restore(kept)
-    _add(project, job("late", ANSWER), job("odd", f"[ -e ../attempt-2 ] && {ANSWER}"))
+    _add(project, job("late", ANSWER), job("odd", f"{SECOND} && {ANSWER}"))
     drop_request(project, "retry", ["gen000/cut/bad"])
     return scene
 
@@ -171,9 +181,12 @@ def _add(project: Project, *specs: JobSpec) -> None:
 
 def _serve(project: Project, scheduler: LocalScheduler, until: Callable[[], bool]) -> None:
     campaign = Campaign(project, scheduler, 2, NOTHING_MORE)
-    while not until():
-        campaign.tick()
-        time.sleep(0.02)
+    try:
+        while not until():
+            campaign.tick()
+            time.sleep(0.02)
+    finally:
+        campaign.index.close()
 
 
 def _exits(project: Project, name: str) -> list[Path]:

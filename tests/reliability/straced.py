@@ -1,7 +1,7 @@
 """A daemon under strace: the syscalls that write are counted, and any of them can be made the last one, or fail.
 
 The daemon is `mlipbatch daemon` itself, in a fork of this process: the imports are there already, and strace, which is attached
-before its first line, counts nothing but the daemon's own work. `bare_daemon` starts it from the command line, the interpreter included.
+before its first line, counts nothing but the daemon's own work.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,25 @@ from pathlib import Path
 from tests.reliability.scene import Scene
 
 WRITING = (
-    "openat,creat,write,pwrite64,writev,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,"
-    "rmdir,ftruncate,truncate,fsync,fdatasync,utimensat,chmod,fchmod,fchmodat,vfork,clone,clone3,execve"
-).split(",")
+    *(
+        "openat",
+        "creat",
+        "write",
+        "pwrite64",
+        "writev",
+        "rename",
+        "renameat",
+        "renameat2",
+        "link",
+        "linkat",
+        "symlink",
+        "symlinkat",
+    ),
+    *("unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "ftruncate", "truncate", "fsync", "fdatasync", "utimensat"),
+    *("chmod", "fchmod", "fchmodat", "vfork", "clone", "clone3"),
+)
 AVAILABLE = shutil.which("strace") is not None
-CALL = re.compile(r"^(?P<name>\w+)\((?P<rest>.*)")
+CALL = re.compile(r"^(?:(?P<thread>\d+) +)?(?P<name>\w+)\((?P<rest>.*)")
 OPENED_TO_READ = re.compile(r"O_RDONLY")
 
 
@@ -35,7 +50,6 @@ class Point:
 
     syscall: str
     when: int
-    path: str = ""
 
     def __str__(self) -> str:
         return f"{self.syscall} {self.when}"
@@ -84,7 +98,21 @@ def _serve(scene: Scene, cores: int) -> int:
 def attach(pid: int, log: Path, *injections: str) -> subprocess.Popen[str]:
     """strace on a stopped daemon; returns when it has it, and lets it go."""
     inject = [word for one in injections for word in ("-e", f"inject={one}")]
-    argv = ["strace", "-y", "-s", "0", "-p", str(pid), "-o", str(log), "-e", f"trace={','.join(WRITING)}", *inject]
+    follow = ["-f", "-b", "execve"]  # the daemon's threads, and not the jobs that it starts
+    argv = [
+        "strace",
+        *follow,
+        "-y",
+        "-s",
+        "0",
+        "-p",
+        str(pid),
+        "-o",
+        str(log),
+        "-e",
+        f"trace={','.join(WRITING)}",
+        *inject,
+    ]
     tracer = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
     said = tracer.stderr.readline() if tracer.stderr else ""
     if "attached" not in said:
@@ -130,26 +158,34 @@ def wait(pid: int, until: Callable[[], bool], limit_s: float = 60.0) -> int:
 
 
 def points(scene: Scene) -> list[Point]:
-    """Every call of an undisturbed life that writes below the scene's folder, or starts a process."""
+    """Every call of an undisturbed life that writes below the scene's folder, or starts a process.
+
+    strace counts the calls of each thread by itself: a point of several threads is the first that comes to it.
+    """
     serve(scene, "sync:error=EIO", until=scene.ended)  # nothing calls sync: the calls are only counted
-    return list(_points(scene.root / "strace.log", str(scene.root)))
+    return list(dict.fromkeys(_points(scene.root / "strace.log", str(scene.root))))
 
 
 def _points(log: Path, root: str) -> Iterator[Point]:
-    counted: dict[str, int] = {}
+    counted: Counter[tuple[str, str]] = Counter()
     for line in log.read_text(errors="replace").splitlines():
         call = CALL.match(line)
         if call is None:
             continue
-        name, rest = call["name"], call["rest"]
-        counted[name] = counted.get(name, 0) + 1
+        name, rest, own = call["name"], call["rest"], (call["thread"] or "", call["name"])
+        counted[own] += 1
         reads = name == "openat" and OPENED_TO_READ.search(rest)
-        starts = name in {"vfork", "clone", "clone3", "execve"}
+        starts = name in {"vfork", "clone", "clone3"}
         if starts or (root in rest and not reads):
-            yield Point(name, counted[name], rest)
+            yield Point(name, counted[own])
 
 
 def last_call(scene: Scene) -> str:
     """What the daemon was at when it was killed."""
     lines = (scene.root / "strace.log").read_text(errors="replace").splitlines()
-    return next((line for line in reversed(lines) if CALL.match(line)), "")
+    return bare(next((line for line in reversed(lines) if CALL.match(line)), ""))
+
+
+def bare(line: str) -> str:
+    """A line of strace without its thread."""
+    return line.lstrip("0123456789").strip()

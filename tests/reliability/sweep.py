@@ -1,4 +1,4 @@
-"""The sweep: a daemon killed, or denied, at each syscall that writes; then what is left is judged, and a second daemon finishes it.
+"""The sweep: a daemon killed, or denied, at each syscall that writes; what is left is judged, and a second daemon finishes it.
 
     .venv/bin/python -m tests.reliability.sweep kill --points 500 --json kills.json
     .venv/bin/python -m tests.reliability.sweep deny --points 200 --json denials.json
@@ -27,7 +27,7 @@ from tests.reliability.straced import Point
 
 KILLED = -9
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "ESTALE")
-MEMORY = Path("/dev/shm")  # noqa: S108  where fsync costs nothing: a killed process loses no page of it
+MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def deny(template: Scene, folder: Path, point: Point, error: str) -> Outcome:
     try:
         code = straced.serve(scene, f"{point.syscall}:error={error}:when={point.when}", until=scene.ended)
     except TimeoutError:
-        return Outcome(f"{point} {error}", point.path, [f"the daemon did not go on by itself: {scene.states()}"])
-    hit = next((line for line in _log(scene) if "(INJECTED)" in line), "")
+        return Outcome(f"{point} {error}", "", [f"the daemon did not go on by itself: {scene.states()}"])
+    hit = next((straced.bare(line) for line in _log(scene) if "(INJECTED)" in line), "")
     wrong = checks.at_the_end(scene, labels) + ([f"the daemon ended with exit code {code}"] if code else [])
     paused = [line for line in scene.project.log.read_text().splitlines() if "paused" in line]
     return Outcome(f"{point} {error}", hit, wrong, paused[-1] if paused else "")

@@ -1,4 +1,4 @@
-"""A disk without room, or without inodes, in the middle of a campaign: the daemon lives, says so, and goes on when there is room."""
+"""A disk without room, or without inodes, in the middle of a campaign: the daemon says so, and goes on when there is room."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.reliability.machine import Trouble
+from tests.reliability.scene import LONG
 
-STEPS = int(os.environ.get("MLIPBATCH_STEPS", "600"))
+STEPS = int(os.environ.get("MLIPBATCH_STEPS", "10000" if LONG else "500"))
 A_RUN = 50
 SHRINK = [Phase.shrink] if "MLIPBATCH_SHRINK" in os.environ else []  # minutes, and only where something is wrong
 

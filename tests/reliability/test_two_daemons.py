@@ -9,10 +9,10 @@ from collections import Counter
 
 from mlipbatch.cli.common import LOCKED
 from tests.reliability import checks, straced
-from tests.reliability.scene import Scene
+from tests.reliability.scene import LONG, Scene
 
 STARTS = 20
-ROUNDS = int(os.environ.get("MLIPBATCH_ROUNDS", "2"))
+ROUNDS = 50 if LONG else 1
 
 
 def start_all(scene: Scene) -> list[int]:

@@ -143,6 +143,17 @@ class World:
             f"{job.name}/{attempt} ran {n} times" for (job, attempt), n in runs.items() if n > 1 + again[job, attempt]
         ]
 
+    def ran_late(self) -> list[str]:
+        """Runs of an attempt that had been given up: a later one ran before."""
+        newest: dict[Path, int] = {}
+        late = []
+        for run in self.scheduler.runs:
+            number = int(run.attempt.removeprefix("attempt-"))
+            if number < newest.setdefault(run.job, number):
+                late.append(f"{run.job.name}/{run.attempt} ran after attempt-{newest[run.job]}")
+            newest[run.job] = max(newest[run.job], number)
+        return late
+
     def at_once(self) -> list[str]:
         """Runs of one job that were alive at the same time."""
         return [

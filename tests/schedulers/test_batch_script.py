@@ -17,6 +17,8 @@ from mlipbatch.schedulers import batch
 from mlipbatch.schedulers.batch import Member, task_id
 from mlipbatch.schedulers.render import render
 
+from .benches import alive
+
 TOKEN = "mb-batch"
 SITE = Site(name="s", scheduler="slurm", queues=[Queue(max_walltime=86400, cores_per_node=8)], limits=Limits())
 
@@ -88,7 +90,7 @@ def test_each_has_its_own_limit_and_its_end_is_told(made: Made) -> None:
     assert exits(made) == ["143", "137", "0", "3"]
     ended = [(folder / "scheduler.exit").read_text().strip() for folder in (slow, killed, good, bad)]
     assert ended == ["124", "137", "0", "3"]
-    assert not Path(f"/proc/{(slow / 'child').read_text().strip()}").exists()
+    assert not alive((slow / "child").read_text())
     assert (made.root / "inbox" / "mb-job1.exit").exists()  # it was killed, and could not say so itself
 
 

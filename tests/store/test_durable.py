@@ -60,9 +60,9 @@ def test_each_of_many_jobs_has_its_text_on_disk_before_its_name_and_its_name_bef
         folder = str(jobs / "gen000/scf" / name)
         mine = [(what, path) for what, path in told if path.startswith(f"{folder}/") or path == folder]
         assert mine == [
-            ("sync", f"{folder}/.PENDING.{os.getpid()}.tmp"),
-            ("rename", f"{folder}/PENDING"),
-            ("rename", f"{folder}/SUBMITTED"),
+            ("sync", f"{folder}/.SUBMITTED.{os.getpid()}.tmp"),
+            ("rename", f"{folder}/SUBMITTED"),  # of PENDING: only where it is still there
+            ("rename", f"{folder}/SUBMITTED"),  # of its text
             ("sync", folder),
         ]
     kinds = [what for what, _ in told]

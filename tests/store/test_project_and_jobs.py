@@ -85,6 +85,13 @@ def test_only_transitions_of_the_table_happen(tmp_path: Path, before: JobState, 
         assert jobfolder.look(tmp_path).state is before
 
 
+def test_a_job_that_somebody_else_moved_meanwhile_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / JobState.DONE).write_text("by another daemon")
+    with pytest.raises(jobfolder.Moved, match="no longer PENDING"):
+        jobfolder.move(tmp_path, JobState.PENDING, JobState.SUBMITTED, "why")
+    assert [path.name for path in tmp_path.iterdir()] == ["DONE"]
+
+
 def test_a_state_file_left_by_a_hand_edit_goes_with_the_next_move(tmp_path: Path) -> None:
     (tmp_path / JobState.FAILED).touch()
     os.utime(tmp_path / JobState.FAILED, (1, 1))

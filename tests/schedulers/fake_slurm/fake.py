@@ -136,6 +136,8 @@ def sacct(argv: list[str]) -> None:
         fail(
             "sacct: error: slurm_persist_conn_open: Something happened with the receiving/sending of the persistent connection"
         )
+    if fault("broken_accounting"):
+        fail("sacct: error: Problem talking to the database: Connection refused")
     if fault("garbage"):
         print(fault("garbage"))
         return

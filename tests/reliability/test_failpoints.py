@@ -1,0 +1,112 @@
+"""Killed at the n-th write of a whole campaign, on the fake scheduler: every n in the long run, some in the short one."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mlipbatch.core.state import JobState
+from mlipbatch.store import jobfolder
+from tests.reliability.failpoints import Killed, failpoint
+from tests.reliability.machine import template
+from tests.reliability.scene import LONG
+from tests.reliability.virtual import World
+
+STEP_S, TICKS, POINTS = 60.0, 300, 24
+
+
+def live_until(world: World, when: int) -> int:
+    """Ticks until the `when`-th write, where the daemon dies, or until all have ended. Returns how many writes were left."""
+    for _ in range(TICKS):
+        if world.campaign.finished:
+            break
+        world.scheduler.advance(STEP_S)
+        try:
+            with failpoint(when) as point:
+                world.campaign.tick()
+        except Killed:
+            return 0
+        when = point.left
+        if point.struck:  # in a thread, which keeps what it raised to itself
+            return 0
+    return when
+
+
+@pytest.fixture(scope="module")
+def writes(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many writes an undisturbed campaign has."""
+    many = 1_000_000
+    return many - live_until(World(template(), tmp_path_factory.mktemp("whole") / "p"), many)
+
+
+def test_a_campaign_has_writes_enough(writes: int) -> None:
+    assert writes > 300
+
+
+@pytest.mark.parametrize("suspended", [False, True], ids=["killed", "suspended and followed"])
+def test_at_any_of_its_writes(writes: int, memory: Path, suspended: bool) -> None:
+    chosen = range(1, writes) if LONG else sorted(random.Random(1).sample(range(1, writes), POINTS // 2))
+    for when in chosen:
+        wrong = judge(memory / f"at-{when}", when, suspended)
+        assert not wrong, (when, wrong)
+
+
+def judge(root: Path, when: int, suspended: bool) -> list[str]:
+    """What is wrong after a daemon died, or stood still and was followed, at this write."""
+    world = World(template(), root)
+    left = live_until(world, when) if not suspended else follow(world, when)
+    labels = world.labels()
+    one = one_state(world) if not suspended else []  # the daemon that followed has moved on
+    world.start()
+    states = world.settle()
+    right = {name: "FAILED" if name == "bad" else "DONE" for name in states}
+    wrong = [*one, *one_state(world), *world.at_once(), *world.ran_twice(), *world.ran_late(), *world.moved_oddly()]
+    wrong += [
+        f"{name} ended as {states[name]}: {world.reasons()[name]}" for name in right if states[name] != right[name]
+    ]
+    wrong += [f"label {name} changed" for name, text in labels.items() if world.labels().get(name) != text]
+    wrong += [f"nothing was struck, {left} writes were left"] if left else []
+    shutil.rmtree(root)
+    return wrong
+
+
+def follow(world: World, when: int) -> int:
+    """At this write the daemon stands still; another node takes over and works for an hour; then the first goes on, and stops."""
+    from mlipbatch.store.lease import Fenced
+
+    old, done = world.campaign, []
+
+    def stand_still(_call: str) -> None:
+        if not done:
+            done.append(True)
+            world.take_over()
+            world.tick(60, every=STEP_S)
+
+    for _ in range(TICKS):
+        world.scheduler.advance(STEP_S)
+        with failpoint(when, stand_still) as point:
+            try:
+                old.tick()
+            except Fenced:
+                return 0
+        if done:
+            try:
+                old.tick()
+            except Fenced:
+                return 0
+            return -1
+        when = point.left
+        if old.finished:
+            return when
+    return when
+
+
+def one_state(world: World) -> list[str]:
+    """Jobs that have not exactly one state file."""
+    found = {
+        folder.name: [s for s in JobState if (folder / s).exists()] for folder in jobfolder.walk(world.project.jobs)
+    }
+    return [f"{name} has the states {states}" for name, states in found.items() if len(states) != 1]
