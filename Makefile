@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all there is to set up: both install what is missing first (tools/setup.sh).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo clean-demo test check wheel docs pins
+.PHONY: help setup setup-tests demo clean-demo test faults check wheel docs pins
 
 PYTHON_ENV := .venv/bin/python
 DEMO_DIR ?= demo/al_mg
@@ -26,6 +26,9 @@ clean-demo: ## remove DEMO_DIR
 
 test: setup-tests ## all tests with coverage; ARGS='-k cut tests/embedding' for some
 	@$(PYTHON_ENV) -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+faults: setup-tests ## the whole fault matrix of docs/reliability.md: 500 kills, 10,000 random steps; an hour. ARGS='-k clock' for some
+	@MLIPBATCH_FAULTS=all $(PYTHON_ENV) -m pytest tests/reliability --durations=20 $(ARGS)
 
 check: setup ## ruff, mypy, import-linter
 	.venv/bin/ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from mlipbatch.config.errors import InputError
@@ -13,8 +14,9 @@ OK, FAILED, WRONG_INPUT, LOCKED, INTERRUPTED = 0, 1, 2, 75, 130
 
 
 def say(message: str) -> None:
-    """Progress and messages: stderr, at once."""
-    print(message, file=sys.stderr, flush=True)
+    """Progress and messages: stderr, at once. Nothing stops for a terminal that is gone, or a file on a full disk."""
+    with suppress(OSError):
+        print(message, file=sys.stderr, flush=True)
 
 
 def result(text: str) -> None:

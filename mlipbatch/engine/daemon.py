@@ -53,7 +53,6 @@ class Served:
         """One tick; status.json follows where something changed, or the heartbeat is due. Raises Fenced."""
         changed = self.campaign.tick()
         if changed or time.monotonic() - self._written > HEARTBEAT_S:
-            self.lease.check()
             self._tell()
             self._written = time.monotonic()
         return changed
@@ -61,6 +60,7 @@ class Served:
     def _tell(self) -> None:
         """A status that cannot be made or written now (disk full) must not stop the daemon: the next one comes soon."""
         try:
+            self.lease.check()
             left = self.forecast.seconds_left(self.campaign.index.entries, self.cores)
             self.seen = snapshot.picture(self.campaign, left)
             snapshot.write(self.campaign.project, dict(self.seen))
@@ -97,7 +97,7 @@ class Daemon:
         signal.signal(signal.SIGTERM, self._on_signal)
         try:
             while not self._stop:
-                undecided = self._take(projects())
+                undecided = self._take(self._listed(projects))
                 changed = sum(self._beat(root, served, watch) for root, served in list(self.served.items()))
                 over = once or (until_finished and all(one.campaign.finished for one in self.served.values()))
                 if not self.served and self._fenced:
@@ -110,9 +110,19 @@ class Daemon:
             for root in list(self._leases):
                 self._leave(root)
 
+    def _listed(self, projects: Callable[[], Iterable[Project]]) -> list[Project]:
+        """The projects to serve; where the list cannot be read now, those that are served already."""
+        try:
+            return list(projects())
+        except OSError as error:
+            if not self.served:
+                raise
+            self._complain("", f"the list of projects cannot be read: {error}")
+            return []
+
     def _take(self, projects: Iterable[Project]) -> bool:
         """Serve those that are not served yet. True where it is not known of the only ones whether their holder lives."""
-        refused: Locked | InputError | None = None
+        refused: Locked | InputError | OSError | None = None
         for project in projects:
             root = str(project.root)
             if root in self.served or root in self._left:
@@ -122,7 +132,10 @@ class Daemon:
             except Locked as error:
                 refused = error
                 self._complain(root, f"{error}; waiting to see whether it still moves" if error.undecided else "")
-            except InputError as error:  # a config.yaml edited wrongly: the other projects are served
+            except (
+                InputError,
+                OSError,
+            ) as error:  # a config.yaml edited wrongly, a full disk: the other projects are served
                 refused = error
                 self._complain(root, f"{root} is not served: {error}")
         undecided = isinstance(refused, Locked) and refused.undecided

@@ -94,3 +94,27 @@ def failpoint(when: int, strike: Callable[[str], None] = die) -> Iterator[Failpo
         for name, call in kept.items():
             setattr(os, name, call)
         io.open, os.open = opened, os_opened  # type: ignore[assignment]
+
+
+def for_a_while(calls: int) -> Callable[[str], None]:
+    """A disk that has room again after so many calls."""
+    left = [calls]
+
+    def strike(call: str) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            full(call)
+
+    return strike
+
+
+def once(deed: Callable[[], None]) -> Callable[[str], None]:
+    """Do it at the first call that comes; what it writes itself does not count."""
+    done = []
+
+    def strike(_call: str) -> None:
+        if not done:
+            done.append(True)
+            deed()
+
+    return strike

@@ -1,15 +1,13 @@
-"""A campaign under random trouble: what machines, the scheduler and people may do at any moment, and what has to hold after it."""
+"""A campaign under random trouble: what machines, the scheduler and people may do, and what has to hold after each step."""
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -20,8 +18,8 @@ from mlipbatch.store import control, jobfolder
 from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.lease import Fenced
 from tests.engine.fake_parts import FakeJob
-from tests.reliability.failpoints import Killed, failpoint, full
-from tests.reliability.virtual import TEMPERS, World, make_template
+from tests.reliability.failpoints import Killed, failpoint, for_a_while, once
+from tests.reliability.virtual import TEMPERS, World, template
 
 MEMORY = Path("/dev/shm")
 NAMES = st.sampled_from(sorted(TEMPERS))
@@ -282,35 +280,3 @@ class Trouble(RuleBasedStateMachine):
             )
         self.nothing_runs_twice_or_beside_itself()
         self.every_move_is_in_the_table()
-
-
-def for_a_while(calls: int) -> Callable[[str], None]:
-    """A disk that has room again after so many calls."""
-    left = [calls]
-
-    def strike(call: str) -> None:
-        left[0] -= 1
-        if left[0] >= 0:
-            full(call)
-
-    return strike
-
-
-def once(deed: Callable[[], None]) -> Callable[[str], None]:
-    """Do it at the first call that comes; what it writes itself does not count."""
-    done = []
-
-    def strike(_call: str) -> None:
-        if not done:
-            done.append(True)
-            deed()
-
-    return strike
-
-
-@cache
-def template() -> Path:
-    """A project without jobs, made once."""
-    root = Path(tempfile.mkdtemp(prefix="mlipbatch-template-"))
-    atexit.register(shutil.rmtree, root, ignore_errors=True)
-    return make_template(root / "t")

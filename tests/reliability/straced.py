@@ -72,6 +72,7 @@ def fork_daemon(scene: Scene, cores: int = 2, out: Path | None = None) -> int:
         for logger in logging.Logger.manager.loggerDict.values():
             if isinstance(logger, logging.Logger):
                 logger.handlers.clear()  # they write into the log of the project that this one is a copy of
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # a stop that comes before it serves
         os.kill(os.getpid(), signal.SIGSTOP)
         code = _serve(scene, cores)
     finally:
@@ -95,10 +96,10 @@ def _serve(scene: Scene, cores: int) -> int:
     return 0
 
 
-def attach(pid: int, log: Path, *injections: str) -> subprocess.Popen[str]:
+def attach(pid: int, log: Path, *injections: str, threads: bool) -> subprocess.Popen[str]:
     """strace on a stopped daemon; returns when it has it, and lets it go."""
     inject = [word for one in injections for word in ("-e", f"inject={one}")]
-    follow = ["-f", "-b", "execve"]  # the daemon's threads, and not the jobs that it starts
+    follow = ["-f", "-b", "execve"] if threads else []  # the daemon's threads, and not the jobs that it starts
     argv = [
         "strace",
         *follow,
@@ -122,13 +123,15 @@ def attach(pid: int, log: Path, *injections: str) -> subprocess.Popen[str]:
     return tracer
 
 
-def serve(scene: Scene, *injections: str, until: Callable[[], bool], limit_s: float = 60.0) -> int:
+def serve(
+    scene: Scene, *injections: str, until: Callable[[], bool], limit_s: float = 60.0, threads: bool = True
+) -> int:
     """A daemon from its start to `until`, then stopped; under strace where there is something to inject. Returns its exit code.
 
     A daemon that dies before returns minus the signal's number. Raises TimeoutError where neither comes.
     """
     pid = fork_daemon(scene)
-    tracer = attach(pid, scene.root / "strace.log", *injections) if injections else None
+    tracer = attach(pid, scene.root / "strace.log", *injections, threads=threads) if injections else None
     if tracer is None:
         os.kill(pid, signal.SIGCONT)
     try:
@@ -157,12 +160,12 @@ def wait(pid: int, until: Callable[[], bool], limit_s: float = 60.0) -> int:
         time.sleep(0.01)
 
 
-def points(scene: Scene) -> list[Point]:
+def points(scene: Scene, *, threads: bool = True) -> list[Point]:
     """Every call of an undisturbed life that writes below the scene's folder, or starts a process.
 
     strace counts the calls of each thread by itself: a point of several threads is the first that comes to it.
     """
-    serve(scene, "sync:error=EIO", until=scene.ended)  # nothing calls sync: the calls are only counted
+    serve(scene, "sync:error=EIO", until=scene.ended, threads=threads)  # nothing calls sync: the calls are only counted
     return list(dict.fromkeys(_points(scene.root / "strace.log", str(scene.root))))
 
 

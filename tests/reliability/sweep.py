@@ -60,14 +60,23 @@ def _finish(scene: Scene, labels: dict[str, bytes]) -> list[str]:
 
 
 def deny(template: Scene, folder: Path, point: Point, error: str) -> Outcome:
-    """This call fails once; the daemon lives, says so, and goes on by itself."""
+    """This call fails once; the daemon lives, says so, and goes on by itself.
+
+    In its first thread: the others are new in every pass, and the n-th call of each of them would fail for ever.
+    """
     scene = template.copy(folder)
     labels = checks.labels_of(scene)
     try:
-        code = straced.serve(scene, f"{point.syscall}:error={error}:when={point.when}", until=scene.ended)
+        code = straced.serve(
+            scene, f"{point.syscall}:error={error}:when={point.when}", until=scene.ended, threads=False
+        )
     except TimeoutError:
         return Outcome(f"{point} {error}", "", [f"the daemon did not go on by itself: {scene.states()}"])
     hit = next((straced.bare(line) for line in _log(scene) if "(INJECTED)" in line), "")
+    if (
+        code == 1 and not scene.project.status.exists()
+    ):  # at its start, before it served: it says why, and is started again
+        return Outcome(f"{point} {error}", hit, _finish(scene, labels), "at its start")
     wrong = checks.at_the_end(scene, labels) + ([f"the daemon ended with exit code {code}"] if code else [])
     paused = [line for line in scene.project.log.read_text().splitlines() if "paused" in line]
     return Outcome(f"{point} {error}", hit, wrong, paused[-1] if paused else "")
@@ -87,16 +96,21 @@ def sample(found: Sequence[Point], number: int, seed: int) -> list[Point]:
 def sweep(what: str, number: int, seed: int, folder: Path) -> list[Outcome]:
     """All points, or so many of them."""
     template = build(folder / "template")
-    found = straced.points(template.copy(folder / "counted"))
+    found = straced.points(template.copy(folder / "counted"), threads=what == "kill")
     outcomes = []
     for position, point in enumerate(sample(found, min(number, len(found)), seed)):
         place = folder / f"{position:04d}"
         error = ERRORS[position % len(ERRORS)]
-        outcome = kill(template, place, point) if what == "kill" else deny(template, place, point, error)
-        outcomes.append(outcome)
-        if not outcome.wrong:
-            shutil.rmtree(place)
+        outcomes.append(kill(template, place, point) if what == "kill" else deny(template, place, point, error))
+        tidy(place, outcomes[-1])
     return outcomes
+
+
+def tidy(place: Path, outcome: Outcome) -> Outcome:
+    """Keep what is to be looked at."""
+    if not outcome.wrong:
+        shutil.rmtree(place)
+    return outcome
 
 
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -106,7 +120,8 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "points": len(outcomes),
         "hit": len(hit),
         "hit_by_syscall": dict(Counter(outcome.hit.split("(")[0] for outcome in hit)),
-        "said_paused": sum(bool(outcome.said) for outcome in outcomes),
+        "ended_at_start": sum(outcome.said == "at its start" for outcome in outcomes),
+        "said_paused": sum("paused" in outcome.said for outcome in outcomes),
         "wrong": [{"point": o.point, "hit": o.hit, "wrong": o.wrong} for o in outcomes if o.wrong],
     }
 

@@ -1,4 +1,4 @@
-"""What people and programs leave lying about: obeyed where that is documented, else set aside or let lie; nothing stops for it."""
+"""What people and programs leave lying about: obeyed where that is documented, else let lie; nothing stops for it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlipbatch.store.inbox import drop_request
-from tests.reliability.machine import template
 from tests.reliability.scene import LONG
-from tests.reliability.virtual import TEMPERS, World
+from tests.reliability.virtual import TEMPERS, World, template
 
 
 def folder_for_a_file(path: Path) -> None:

@@ -7,15 +7,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ase.db import connect
 
 from mlipbatch.core.state import JobState
 from mlipbatch.store import jobfolder
-from tests.reliability.failpoints import Killed, failpoint
-from tests.reliability.machine import template
+from mlipbatch.store.lease import Fenced
+from tests.reliability.failpoints import Killed, failpoint, once
 from tests.reliability.scene import LONG
-from tests.reliability.virtual import World
+from tests.reliability.virtual import LABELS, World, template
 
-STEP_S, TICKS, POINTS = 60.0, 300, 24
+STEP_S, TICKS, POINTS = 60.0, 300, 12
+EXPECTED: list[tuple[str, float, bytes, bytes]] = []  # the data set of a campaign that nothing happened to
 
 
 def live_until(world: World, when: int) -> int:
@@ -38,12 +40,15 @@ def live_until(world: World, when: int) -> int:
 @pytest.fixture(scope="module")
 def writes(tmp_path_factory: pytest.TempPathFactory) -> int:
     """How many writes an undisturbed campaign has."""
-    many = 1_000_000
-    return many - live_until(World(template(), tmp_path_factory.mktemp("whole") / "p"), many)
+    many, world = 1_000_000, World(template(), tmp_path_factory.mktemp("whole") / "p")
+    left = live_until(world, many)
+    EXPECTED[:] = data_set(world)
+    return many - left
 
 
 def test_a_campaign_has_writes_enough(writes: int) -> None:
     assert writes > 300
+    assert {row[0] for row in EXPECTED} == set(LABELS)
 
 
 @pytest.mark.parametrize("suspended", [False, True], ids=["killed", "suspended and followed"])
@@ -52,6 +57,12 @@ def test_at_any_of_its_writes(writes: int, memory: Path, suspended: bool) -> Non
     for when in chosen:
         wrong = judge(memory / f"at-{when}", when, suspended)
         assert not wrong, (when, wrong)
+
+
+def data_set(world: World) -> list[tuple[str, float, bytes, bytes]]:
+    """What a potential would be trained on."""
+    rows = connect(world.project.data / "mlip.db").select()
+    return sorted((row.name, row.energy, row.forces.tobytes(), row.stress.tobytes()) for row in rows)
 
 
 def judge(root: Path, when: int, suspended: bool) -> list[str]:
@@ -68,6 +79,8 @@ def judge(root: Path, when: int, suspended: bool) -> list[str]:
         f"{name} ended as {states[name]}: {world.reasons()[name]}" for name in right if states[name] != right[name]
     ]
     wrong += [f"label {name} changed" for name, text in labels.items() if world.labels().get(name) != text]
+    if data_set(world) != EXPECTED:
+        wrong.append("the data set is another one")
     wrong += [f"nothing was struck, {left} writes were left"] if left else []
     shutil.rmtree(root)
     return wrong
@@ -75,19 +88,16 @@ def judge(root: Path, when: int, suspended: bool) -> list[str]:
 
 def follow(world: World, when: int) -> int:
     """At this write the daemon stands still; another node takes over and works for an hour; then the first goes on, and stops."""
-    from mlipbatch.store.lease import Fenced
-
     old, done = world.campaign, []
 
-    def stand_still(_call: str) -> None:
-        if not done:
-            done.append(True)
-            world.take_over()
-            world.tick(60, every=STEP_S)
+    def stand_still() -> None:
+        done.append(True)
+        world.take_over()
+        world.tick(60, every=STEP_S)
 
     for _ in range(TICKS):
         world.scheduler.advance(STEP_S)
-        with failpoint(when, stand_still) as point:
+        with failpoint(when, once(stand_still)) as point:
             try:
                 old.tick()
             except Fenced:

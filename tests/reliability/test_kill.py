@@ -17,7 +17,12 @@ pytestmark = [
     pytest.mark.engines,
     pytest.mark.skipif(not straced.AVAILABLE, reason="strace is not installed: apt-get install strace"),
 ]
-KILLS, DENIALS = (500, 200) if LONG else (10, 5)
+KILLS, DENIALS = (500, 200) if LONG else (8, 4)
+
+
+@pytest.fixture(scope="module")
+def own_points(template: Scene, memory: Path) -> list[straced.Point]:
+    return straced.points(template.copy(memory / "counted-own"), threads=False)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,8 @@ def test_killed_at_any_of_them_nothing_is_lost_torn_or_doubled(
     template: Scene, memory: Path, points: list[straced.Point]
 ) -> None:
     outcomes = [
-        sweep.kill(template, memory / f"kill-{n}", point) for n, point in enumerate(sweep.sample(points, KILLS, seed=1))
+        sweep.tidy(place := memory / f"kill-{n}", sweep.kill(template, place, point))
+        for n, point in enumerate(sweep.sample(points, KILLS, seed=1))
     ]
     assert not [outcome for outcome in outcomes if outcome.wrong]
     assert (
@@ -43,11 +49,13 @@ def test_killed_at_any_of_them_nothing_is_lost_torn_or_doubled(
 
 
 def test_denied_any_of_them_the_daemon_says_so_and_goes_on_by_itself(
-    template: Scene, memory: Path, points: list[straced.Point]
+    template: Scene, memory: Path, own_points: list[straced.Point]
 ) -> None:
     outcomes = [
-        sweep.deny(template, memory / f"deny-{n}", point, sweep.ERRORS[n % len(sweep.ERRORS)])
-        for n, point in enumerate(sweep.sample(points, DENIALS, seed=2))
+        sweep.tidy(
+            place := memory / f"deny-{n}", sweep.deny(template, place, point, sweep.ERRORS[n % len(sweep.ERRORS)])
+        )
+        for n, point in enumerate(sweep.sample(own_points, DENIALS, seed=2))
     ]
     assert not [outcome for outcome in outcomes if outcome.wrong]
     assert any(outcome.said for outcome in outcomes)

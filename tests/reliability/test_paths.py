@@ -26,8 +26,8 @@ CANARY = "/tmp/mlipbatch-canary"
 ATTACKS = [
     f"$(touch {CANARY})", f"`touch {CANARY}`", f"; touch {CANARY} ;", f"\ntouch {CANARY}\n", f"'; touch {CANARY}; '",
     f'"; touch {CANARY}; "', f"\n#SBATCH --wrap='touch {CANARY}'\n", f"|| touch {CANARY}", f"&& touch {CANARY}",
-    f"${{IFS}}touch${{IFS}}{CANARY}", "%j", "{{ token }}", "{% raw %}", "\\", "~", "*", "!!", "\t", "\r", "-rf", "#", "\u2028", "é", "'",
-    '"', "$HOME", "<(touch x)", " ",
+    f"${{IFS}}touch${{IFS}}{CANARY}", "%j", "{{ token }}", "{% raw %}", "\\", "~", "*", "!!", "\t", "\r", "-rf", "#",
+    "\u2028", "é", "'", '"', "$HOME", "<(touch x)", " ",
 ]  # fmt: skip
 HOSTILE = st.lists(
     st.sampled_from(ATTACKS) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5), max_size=4

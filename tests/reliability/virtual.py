@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
 import shutil
+import tempfile
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 from mlipbatch.core.job import JobSpec, Resources
-from mlipbatch.core.state import TRANSITIONS, JobState, QueueState
+from mlipbatch.core.state import TRANSITIONS, JobState
 from mlipbatch.engine.campaign import Campaign
 from mlipbatch.engine.patience import Patience
 from mlipbatch.stages import label
@@ -175,9 +178,9 @@ def _history(folder: Path) -> str:
         return ""
 
 
-def make_template(root: Path) -> Path:
-    """A project without any jobs yet."""
-    return make_project(root).root
-
-
-__all__ = ["GOOD", "LABELS", "TEMPERS", "QueueState", "World", "make_template", "specs", "temper"]
+@cache
+def template() -> Path:
+    """A project without jobs, made once."""
+    root = Path(tempfile.mkdtemp(prefix="mlipbatch-template-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return make_project(root / "t").root
