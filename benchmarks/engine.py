@@ -27,6 +27,8 @@ from typing import Any
 
 import engine_tree as tree
 
+from mlipbatch.config import load_config
+from mlipbatch.config.site import LOCAL
 from mlipbatch.core.state import QueueState
 from mlipbatch.engine import snapshot
 from mlipbatch.engine.campaign import Campaign
@@ -42,7 +44,7 @@ CHANGES, ROUNDS, IDLE_TICKS = 100, 4, 200
 class Instant:
     """A scheduler whose queue holds the same jobs for ever, and takes no more."""
 
-    name, template, accounting = "instant", "local.sh.j2", False
+    name, template, accounting, site = "instant", "local.sh.j2", False, LOCAL
 
     def __init__(self) -> None:
         jobs = {str(n): QueueEntry(str(n), QueueState.QUEUED, None, tree.token(n)) for n in range(tree.QUEUED)}
@@ -178,7 +180,8 @@ def inside(what: str, project: Project, *, fresh: bool = False) -> dict[str, flo
 
 
 def start(project: Project) -> dict[str, float]:
-    """A daemon's start: everything verified, or read."""
+    """A daemon's start, after its libraries are loaded: everything verified, or read."""
+    load_config(project.config)
     begun = time.perf_counter()
     campaign = serve(project)
     took = time.perf_counter() - begun

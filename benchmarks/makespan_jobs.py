@@ -16,7 +16,7 @@ INPUT = """\
 project_name: "makespan"
 target_system: {elements: ["Al"], composition: {"Al": 1.0}, crystal_structure: "fcc"}
 simulation_goal: {type: "elastic", temperature_range: [300, 600]}
-resources: {dft_code: "quantum_espresso", parallel_cores: 100000, gpu_enabled: false}
+resources: {dft_code: "quantum_espresso", parallel_cores: CORES, gpu_enabled: false}
 dft: {pseudopotential_table: "debian-lda"}
 """
 KIND = "gen000/generate"
@@ -32,11 +32,11 @@ def lengths(number: int, seed: int, median_s: float, sigma: float, between: tupl
     }
 
 
-def make_project(folder: Path, jobs: dict[str, tuple[str, int]]) -> Project:
-    """A project with these jobs: a line of bash and a wall time (s) by name."""
+def make_project(folder: Path, jobs: dict[str, tuple[str, int]], cores: int) -> Project:
+    """A project with these jobs: a line of bash and a wall time (s) by name; they may use so many cores at a time."""
     folder.mkdir(parents=True)
     source = folder / "input.yaml"
-    source.write_text(INPUT)
+    source.write_text(INPUT.replace("CORES", str(cores)))
     config, reasons = load_expanded(source, labels=False)
     project, _ = create_project(folder / "makespan", source.read_bytes(), render_config_yaml(config, reasons))
     for name, (line, walltime_s) in jobs.items():

@@ -49,7 +49,7 @@ def _run(
     arguments: argparse.Namespace, folder: Path, seconds: dict[str, float], slots: int, limits: Limits
 ) -> dict[str, object]:
     jobs = {name: ("true", ROUNDED_S * ceil(2 * length / ROUNDED_S)) for name, length in seconds.items()}
-    project = make_project(folder, jobs)
+    project = make_project(folder, jobs, 100_000)  # the limit decides
     queue = Queue(name="main", max_walltime=86400, cores_per_node=1)
     site = Site(name="simulated", scheduler="slurm", queues=[queue], limits=limits, interval=arguments.interval or 15.0)
     world = World(nodes=slots, seed=arguments.seed, waits=Waits(arguments.wait), mishaps=Mishaps(fails=arguments.fail))

@@ -53,20 +53,20 @@ def _run(
     arguments: argparse.Namespace, folder: Path, seconds: dict[str, float], slots: int, limits: Limits
 ) -> dict[str, object]:
     jobs = {name: (f"sleep {length}", WALLTIME_S) for name, length in seconds.items()}
-    project = make_project(folder, jobs)
+    project = make_project(folder, jobs, slots)
     queue = Queue(name="debug", max_walltime=86400, cores_per_node=slots)
     site = Site(name="loopback", scheduler="slurm", queues=[queue], limits=limits, interval=arguments.interval or 0.5)
     place = Place(SlurmScheduler(site), slots, site.interval)
     daemon = Daemon(lambda _project: place, Goal(lambda *_: (), loop.outcome))
     begun = time.time()  # by the clock of the file system, as the markers' times are
     daemon.serve(lambda: [project], until_finished=True)
-    ended = [_ended(folder) for folder in jobfolder.walk(project.jobs)]
-    makespan = max(ended) - begun
+    done = [folder for folder in jobfolder.walk(project.jobs) if (folder / "DONE").exists()]
+    makespan = max(_ended(folder) for folder in done) - begun
     return {
-        "busy_share": share(sum(seconds.values()), slots, makespan),
+        "busy_share": share(sum(seconds[folder.name] for folder in done), slots, makespan),
         "makespan_s": round(makespan, 1),
         "scheduler_jobs": len(_ids(project)),
-        "done": sum((folder / "DONE").exists() for folder in jobfolder.walk(project.jobs)),
+        "done": len(done),
     }
 
 

@@ -33,7 +33,7 @@ def archive(
                 _undo(project.jobs, groups, dry_run=dry_run) if undo else _pack(project.jobs, groups, dry_run=dry_run)
             )
     except Locked as error:
-        common.say(f"{error}; stop it while jobs are packed")
+        common.say(f"{error}; `mlipbatch stop` it while jobs are packed")
         raise typer.Exit(common.LOCKED) from None
     if as_json:
         common.result_json(rows)

@@ -23,6 +23,10 @@ COMMANDS = {
     "fit": "fit", "evaluate": "evaluate", "explore": "explore", "cut": "cut",
 }  # fmt: skip
 
+os.environ.setdefault(
+    "PYDANTIC_DISABLE_PLUGINS", "__all__"
+)  # it searches all packages for them, for longer than `status` takes
+
 app = typer.Typer(
     name="mlipbatch",
     help="From a material and a goal to a tested interatomic potential, on the batch cluster you already have.",

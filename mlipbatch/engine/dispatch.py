@@ -34,7 +34,7 @@ class Dispatch:
         if not waiting or not self.queue.sending.ready:
             return 0
         room, site = hands.scheduler.room(snapshot), hands.scheduler.site
-        taken = self.batches.cores(hands, list(self.index.queue.values()))
+        taken = self.batches.cores(hands, self.index.queued())
         free = hands.config.resources.parallel_cores - taken
         free = free if room.cores is None else min(room.cores, free)
         pending = self.index.pending(worth_a_look(site, room.jobs, free))

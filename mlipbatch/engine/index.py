@@ -61,6 +61,7 @@ class Index(Jobs):
         self.aside: dict[str, str] = {}  # id -> why it cannot be read
         self.queue: dict[str, JobEntry] = {}  # those that are in the queue
         self._tallies: dict[str, Counter[JobState]] = {}
+        self._unread = False  # is job.yaml of some of those not read yet
         self._audit: Iterator[str] = iter(())
         self._rows = cache.opened(place, jobs)
 
@@ -96,8 +97,7 @@ class Index(Jobs):
             )
             self._tallies[group] = Counter({JobState(state): number for state, number in counted})
         self.queue = {entry.id: entry for entry in self.in_state(*IN_QUEUE)}
-        for row in list(self._select("state IN ('SUBMITTED', 'RUNNING') AND priority IS NULL")):
-            self._put(self._with_spec(row), row)
+        self._unread = bool(self.queue)
         self._audit = iter(())
         self.commit()
 
@@ -139,9 +139,8 @@ class Index(Jobs):
             after = replace(
                 before, state=after.state, held=after.held, attempts=after.attempts, mtime_ns=after.mtime_ns
             )
-        if after.priority is None and (
-            after.state in IN_QUEUE or (job in self.aside and after.state == JobState.PENDING)
-        ):
+        self._unread |= after.priority is None and after.state in IN_QUEUE
+        if after.priority is None and job in self.aside and after.state == JobState.PENDING:
             after = self._with_spec(after)
         self._put(after, before)
         return before is None or (before.state, before.held, before.attempts) != (
@@ -176,6 +175,14 @@ class Index(Jobs):
             self._put(self._with_spec(row), row)
         chosen = f"state = 'PENDING' AND held = 0 AND priority NOT NULL ORDER BY {cache.URGENCY}, id LIMIT ?"
         return [row.entry for row in self._select(chosen, limit)]
+
+    def queued(self) -> list[JobEntry]:
+        """The jobs in the queue, with what they ask for: job.yaml of those that came there unseen is read now."""
+        if self._unread:
+            for row in list(self._select("state IN ('SUBMITTED', 'RUNNING') AND priority IS NULL")):
+                self._put(self._with_spec(row), row)
+            self._unread = False
+        return list(self.queue.values())
 
     def attempts(self, job: str) -> int:
         """Number of a job's last attempt; 0 where it has none."""

@@ -48,9 +48,8 @@ class Record:
 
     generation: int
     owner: Owner | None  # None: given back, or it cannot be read
-    folder: (
-        int  # inode of `.mlipbatch`: a copy of a project brings the original's lease along, which means nothing there
-    )
+    folder: int  # inode of `.mlipbatch`: a copy brings the original's lease along, which means nothing there
+    path: str = ""  # where it was then: some network file systems number their files anew on every host
     released: bool = False
 
 
@@ -105,7 +104,7 @@ class Lease:
         """Give it back, unless it is lost already; the number stays, so that the next one is higher."""
         with suppress(Fenced, OSError):
             self.check()
-            record = {"released": True, "folder": _inode(self.private)}
+            record = {"released": True, **_place(self.private)}
             write_text(_path(self.private, self.generation), json.dumps(record) + "\n")
 
 
@@ -182,13 +181,15 @@ def _refuse_if_held(project: Project, last: Record, watch: Watch) -> None:
 
 def _void(private: Path, record: Record) -> bool:
     """Given back, or copied here together with the project."""
-    return record.released or (record.folder != 0 and record.folder != _inode(private))
+    if record.released or not record.folder:
+        return record.released
+    return record.folder != _inode(private) and record.path != str(private.resolve())
 
 
 def _take(private: Path, generation: int) -> bool:
     """Make the lease of this generation ours; False where somebody was first."""
     draft = private / f".{PREFIX}{uuid.uuid4().hex[:8]}"
-    write_text(draft, json.dumps({**asdict(owners.myself()), "folder": _inode(private)}) + "\n")
+    write_text(draft, json.dumps({**asdict(owners.myself()), **_place(private)}) + "\n")
     place = _path(private, generation)
     try:
         with suppress(FileExistsError):
@@ -224,9 +225,9 @@ def _read(private: Path, generation: int) -> Record:
     try:
         raw = json.loads(_path(private, generation).read_text())
         if raw.get("released"):
-            return Record(generation, None, int(raw["folder"]), released=True)
+            return Record(generation, None, int(raw["folder"]), str(raw["path"]), released=True)
         holder = Owner(str(raw["host"]), str(raw["boot"]), int(raw["pid"]), str(raw["start"]))
-        return Record(generation, holder, int(raw["folder"]))
+        return Record(generation, holder, int(raw["folder"]), str(raw["path"]))
     except (OSError, ValueError, KeyError, AttributeError):
         return Record(generation, None, 0)
 
@@ -236,6 +237,10 @@ def _beat_of(private: Path) -> str:
         return f"{(private / 'beat').stat().st_mtime_ns} {(private / 'beat').read_text()}"
     except OSError:
         return ""
+
+
+def _place(private: Path) -> dict[str, int | str]:
+    return {"folder": _inode(private), "path": str(private.resolve())}
 
 
 def _inode(folder: Path) -> int:

@@ -97,6 +97,8 @@ def read(folder: str) -> tuple[int, jobfolder.Look | str] | None:
         return when, str(reason)
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        return UNSETTLED, str(error)
 
 
 def each(look: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:

@@ -57,7 +57,7 @@ EDITS = {
         (jobs / job).parent.joinpath("notes.txt").touch() if (jobs / job).is_dir() else None
     ),
     "move away": lambda jobs, job: (
-        (jobs / job).rename(jobs / f".{job.split('/')[2]}") if (jobs / job).is_dir() else None
+        (jobs / job).rename(jobs / f".away-{time.time_ns()}") if (jobs / job).is_dir() else None
     ),
     "pack": lambda jobs, job: pack(jobs, job.rpartition("/")[0]),
     "unpack": lambda jobs, job: (
@@ -108,7 +108,7 @@ edits = st.lists(st.tuples(st.sampled_from(sorted(EDITS)), st.sampled_from(JOBS)
 
 
 @pytest.mark.engines
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(edits, min_size=1, max_size=3))
 def test_rebuilt_restarted_and_kept_all_are_what_the_folders_say(rounds: list[list[tuple[str, str]]]) -> None:
     with tempfile.TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:

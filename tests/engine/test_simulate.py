@@ -112,6 +112,7 @@ def test_a_program_that_hangs_is_ended_at_its_wall_time_and_tried_again(project:
         assert run.end_s - run.begin_s <= asked + 1
 
 
+@pytest.mark.engines
 def test_everything_at_once_and_the_daemon_killed_every_hour(project: Project) -> None:
     world = World(
         nodes=6,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mlipbatch.config.site import Limits
+from mlipbatch.core.state import JobState
 from mlipbatch.engine.campaign import Campaign
+from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.project import Project
-from tests.schedulers.benches import slurm_tool
+from tests.schedulers.benches import alive, slurm_tool
 
 from .clusters import ClusterSession, cluster_site
 from .conftest import bash
@@ -20,45 +20,48 @@ from .conftest import bash
 pytestmark = [pytest.mark.engines, pytest.mark.slurm]
 
 
-@pytest.fixture
-def halted(slurm: Path) -> Iterator[threading.Event]:
-    """slurmctld is stopped three seconds from when this event is set, for eight seconds."""
-    asked = threading.Event()
+class Outage:
+    """slurmctld is stopped while jobs run, until the engine has noticed."""
 
-    def outage() -> None:
-        if asked.wait(60):
-            time.sleep(3)
-            slurm_tool("halt", slurm)
-            time.sleep(8)
-            slurm_tool("resume", slurm)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.begun, self.noticed = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._play)
 
-    thread = threading.Thread(target=outage)
-    thread.start()
-    yield asked
-    asked.set()
-    thread.join()
+    def _play(self) -> None:
+        if self.begun.wait(60):
+            slurm_tool("halt", self.folder)
+            self.noticed.wait(90)
+            slurm_tool("resume", self.folder)
+
+    def __enter__(self) -> Outage:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.begun.set()
+        self.noticed.set()
+        self._thread.join()
 
 
 @pytest.mark.parametrize("bundle", [1, 10], ids=["alone", "bundles"])
-def test_thirty_jobs_and_the_controller_stopped_in_the_middle(
-    project: Project, slurm: Path, halted: threading.Event, bundle: int
-) -> None:
+def test_thirty_jobs_and_the_controller_stopped_in_the_middle(project: Project, slurm: Path, bundle: int) -> None:
     session = ClusterSession(project, cluster_site(max_queued=4, bundle=bundle), cores=2)
     session.work(30, 0.7)
-    outage_seen = False
-    halted.set()
+    with Outage(slurm) as outage:
 
-    def done() -> bool:
-        nonlocal outage_seen
-        outage_seen |= bool(session.campaign.queue.unwell)
-        return session.campaign.finished
+        def done() -> bool:
+            if len(session.runs()) > 5:
+                outage.begun.set()
+            if session.campaign.queue.unwell:
+                outage.noticed.set()
+            return session.campaign.finished
 
-    session.until(done, 240)
+        session.until(done, 240)
+        assert outage.noticed.is_set()
     assert set(session.states().values()) == {"DONE"}
     assert session.runs() == [f"j{n:03d}" for n in range(30)]
-    assert outage_seen
-    others = [path for path in project.jobs.glob("*/*/*/attempt-*") if path.name != "attempt-1"]
-    assert others == []
+    assert {path.name for path in project.jobs.glob("*/*/*/attempt-*")} == {"attempt-1"}
 
 
 def test_a_daemon_that_is_killed_finds_its_jobs_on_slurm_again(project: Project, slurm: Path, tmp_path: Path) -> None:
@@ -83,3 +86,15 @@ def test_what_slurm_refuses_pauses_the_project_with_its_words(project: Project, 
     session.until(lambda: bool(session.campaign.paused))
     assert "nvalid partition" in session.campaign.paused
     assert session.states() == {"j000": "PENDING"}
+
+
+def test_a_member_that_hangs_is_ended_and_its_neighbours_go_on(project: Project, slurm: Path) -> None:
+    session = ClusterSession(project, cluster_site(max_queued=1, bundle=10), cores=2)
+    session.add(bash("hangs", "trap '' TERM; sleep 300 & echo $! > child; wait; sleep 300", walltime_s=2, priority=9))
+    session.work(6, 0.2, walltime_s=30)
+    session.until(lambda: any("its wall time was up" in line for line in session.history("hangs")), 60)
+    assert not alive((session.folder("hangs") / "attempt-1" / "child").read_text())
+    session.until(lambda: [session.state(f"j00{n}") for n in range(6)] == [JobState.DONE] * 6, 60)
+    drop_request(project, "cancel", ["gen000/generate/hangs"])
+    session.until(lambda: session.state("hangs") is JobState.FAILED)
+    assert session.runs() == [f"j00{n}" for n in range(6)]

@@ -35,6 +35,7 @@ class Bench(Protocol):
     scheduler: Scheduler
     batch: bool  # a queue that others stop, fill and requeue; the local machine is none
     minute_s: float  # the smallest wall time that it knows, in real seconds
+    shortest_s: int  # and as it is asked for
     patience_s: float  # how long anything here may take at most
 
     def down(self) -> None:
@@ -65,7 +66,7 @@ class Bench(Protocol):
 class LocalBench:
     """This machine, in a pool of its own."""
 
-    batch, minute_s, patience_s = False, 1.0, 20.0
+    batch, minute_s, shortest_s, patience_s = False, 4.0, 4, 60.0
 
     def __init__(self) -> None:
         self.pool = f"contract-{uuid.uuid4().hex[:8]}"
@@ -79,7 +80,7 @@ class LocalBench:
 class FakeBench:
     """The fake SLURM, in an empty folder."""
 
-    batch, minute_s, patience_s = True, 1.5, 20.0
+    batch, minute_s, shortest_s, patience_s = True, 4.0, 60, 60.0
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -131,7 +132,7 @@ class FakeBench:
 class SlurmBench:
     """A real slurmctld and slurmd that `tools/slurm.sh` has started."""
 
-    batch, minute_s, patience_s = True, 60.0, 45.0
+    batch, minute_s, shortest_s, patience_s = True, 60.0, 60, 60.0
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -31,7 +31,7 @@ def bad_site() -> Scheduler:
 class FakePbs:
     """The fake PBS, in an empty folder."""
 
-    batch, minute_s, patience_s = True, 1.0, 20.0
+    batch, minute_s, shortest_s, patience_s = True, 4.0, 4, 60.0
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -77,7 +77,7 @@ class FakePbs:
 class RealPbs:
     """A server of OpenPBS on this machine, of which we are root: queue workq, job history on, flatuid."""
 
-    batch, minute_s, patience_s = True, 60.0, 15.0
+    batch, minute_s, shortest_s, patience_s = True, 60.0, 1, 60.0
 
     def __init__(self) -> None:
         self.scheduler: Scheduler = PbsScheduler(SITE)

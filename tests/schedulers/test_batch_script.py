@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_members_run_in_order_as_many_beside_each_other_as_there_are_cores(made:
 
 
 def test_each_has_its_own_limit_and_its_end_is_told(made: Made) -> None:
-    slow = made.add("sleep 60 & echo $! > child; wait", walltime_s=1)
+    slow = made.add("sleep 60 & echo $! > child; wait", walltime_s=3)
     killed = made.add("kill -KILL $$")
     good, bad = made.add("true"), made.add("(exit 3)")
     assert made.run() == 0
@@ -156,3 +157,17 @@ def test_ids_of_tasks() -> None:
     assert task_id("1234", 7, 9) == "1234_7"
     assert task_id("11[].vm", 3, 4) == "11[3].vm"
     assert task_id("1234", 0, 1) == "1234"
+
+
+def test_signals_that_come_in_a_row_do_not_hit_what_writes_the_exit_marker(made: Made) -> None:
+    """`timeout` signals its child and then its group; what is run for the marker must not die of the second."""
+    for number in range(8):
+        folder = made.add("touch running; sleep 60", token=f"mb-row{number}")
+        process = subprocess.Popen(["bash", str(folder / "job.sh")], start_new_session=True)
+        while not (folder / "running").exists():
+            time.sleep(0.01)
+        while process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            time.sleep(0.001)
+        assert (folder / "exit").read_text() == "143\n"

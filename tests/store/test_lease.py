@@ -179,6 +179,14 @@ def test_the_lease_of_the_original_means_nothing_in_a_copy(project: Project, tmp
             assert is_locked(project)
 
 
+def test_a_file_system_that_numbers_its_files_anew_on_every_host_gives_no_lease_away(project: Project) -> None:
+    held = elsewhere(project)
+    path = project.private / f"lease.{held.generation:06d}"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "folder": 4711}))
+    with pytest.raises(Locked, match="login2"):
+        acquire(project, Watch())
+
+
 def test_a_moved_project_keeps_its_holder(project: Project, tmp_path: Path) -> None:
     with project_lock(project):
         project.root.rename(tmp_path / "moved")
