@@ -107,8 +107,8 @@ def say(line: str) -> None:
 
 
 def measure(jobs: int, options: argparse.Namespace) -> dict[str, float]:
-    if jobs < tree.QUEUED + tree.PENDING:
-        raise SystemExit(f"--jobs {jobs}: at least {tree.QUEUED + tree.PENDING}, which are in the queue or wait")
+    if jobs <= tree.QUEUED + tree.PENDING:
+        raise SystemExit(f"--jobs {jobs}: more than {tree.QUEUED + tree.PENDING}, which are in the queue or wait")
     with scratch(options.folder, keep=options.keep) as root:
         say(f"{jobs}: making the folders below {root}")
         project = tree.make(root, jobs)
@@ -133,6 +133,8 @@ def measure(jobs: int, options: argparse.Namespace) -> dict[str, float]:
 @contextmanager
 def scratch(parent: Path | None, *, keep: bool) -> Iterator[Path]:
     """A folder that is gone afterwards, with the caches of what is in it."""
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(prefix="mlipbatch-engine-", dir=parent))
     os.environ[PLACE] = str(root / "cache")
     try:
@@ -165,7 +167,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def tree_inodes(project: Project) -> float:
     """Of a finished job."""
-    folder = project.jobs / tree.GROUP / tree.name(tree.QUEUED + tree.PENDING + 1)
+    folder = project.jobs / tree.GROUP / tree.name(tree.QUEUED + tree.PENDING)
     paths = [folder, *folder.rglob("*")]
     return sum(1 if path.is_dir() else 1 / path.stat().st_nlink for path in paths)
 

@@ -20,10 +20,10 @@ KEYS = {
 def test_report_has_its_keys_and_its_folders_are_gone(tmp_path: Path) -> None:
     folder, report = tmp_path / "folder", tmp_path / "report.json"
     folder.mkdir()
-    argv = [sys.executable, str(SCRIPT), "--jobs", "2000", "--repeats", "1", "--json", str(report)]
+    argv = [sys.executable, str(SCRIPT), "--jobs", "2500", "--repeats", "1", "--json", str(report)]
     subprocess.run([*argv, "--folder", str(folder)], check=True, capture_output=True)
     found = json.loads(report.read_text())
-    assert set(found) == {"2000"}
+    assert set(found) == {"2500"}
     for row in found.values():
         assert set(row) >= KEYS
         assert all(value > 0 for value in row.values())
