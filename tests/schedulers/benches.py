@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from mlipbatch.config.site import Limits, Queue, Site
 from mlipbatch.core.job import AttemptPlan, Resources
 from mlipbatch.core.state import IN_THE_QUEUE, QueueState
@@ -77,6 +79,15 @@ class LocalBench:
             self.scheduler.cancel(session.id)
 
 
+def fake_first(folder: Path, **variables: str) -> pytest.MonkeyPatch:
+    """The fake's commands before all others on the PATH; `undo` it, or tests of the real one would meet the fake."""
+    patch = pytest.MonkeyPatch()
+    found = {"PATH": f"{folder}:{os.environ['PATH']}", "FAKE_PYTHON": sys.executable, **variables}
+    for name, value in found.items():
+        patch.setenv(name, value)
+    return patch
+
+
 class FakeBench:
     """The fake SLURM, in an empty folder."""
 
@@ -84,12 +95,7 @@ class FakeBench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {
-            "PATH": f"{FAKE}:{os.environ['PATH']}",
-            "FAKE_SLURM": str(folder),
-            "FAKE_PYTHON": sys.executable,
-        }
-        os.environ.update(self.environment)
+        self._environment = fake_first(FAKE, FAKE_SLURM=str(folder))
         (folder / "faults").mkdir(parents=True)
         self.fault("minute", self.minute_s)
         self.scheduler: Scheduler = SlurmScheduler(SLURM_SITE)
@@ -124,6 +130,7 @@ class FakeBench:
 
     def stop(self) -> None:
         self._tool("stop")
+        self._environment.undo()
 
     def _tool(self, *words: str) -> None:
         subprocess.run([sys.executable, "-I", "-S", str(FAKE / "fake.py"), *words], check=True)

@@ -13,6 +13,8 @@ from mlipbatch.config.site import Limits, Queue, Site
 from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.schedulers.pbs import PbsScheduler
 
+from .benches import fake_first
+
 FAKE = Path(__file__).parent / "fake_pbs"
 SITE = Site(
     name="loopback",
@@ -35,7 +37,7 @@ class FakePbs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        os.environ.update(PATH=f"{FAKE}:{os.environ['PATH']}", FAKE_PBS=str(folder), FAKE_PYTHON=sys.executable)
+        self._environment = fake_first(FAKE, FAKE_PBS=str(folder))
         (folder / "faults").mkdir(parents=True)
         self.scheduler: Scheduler = PbsScheduler(SITE)
 
@@ -69,6 +71,7 @@ class FakePbs:
 
     def stop(self) -> None:
         self._tool("stop")
+        self._environment.undo()
 
     def _tool(self, *words: str) -> None:
         subprocess.run([sys.executable, "-I", "-S", str(FAKE / "fake.py"), *words], check=True)

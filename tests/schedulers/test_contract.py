@@ -30,10 +30,8 @@ class TestFakeSlurm(BatchContract):
     """The fake that plays the faults proves something only because it passes what real SLURM passes."""
 
     @pytest.fixture
-    def bench(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    def bench(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         made = FakeBench(tmp_path_factory.mktemp("fake"))
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
         yield made
         made.stop()
 

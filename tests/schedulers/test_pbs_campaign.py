@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,9 +43,7 @@ class TestFake:
     """With faults."""
 
     @pytest.fixture
-    def bench(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePbs]:
-        for name in ("PATH", "FAKE_PBS", "FAKE_PYTHON"):
-            monkeypatch.setenv(name, os.environ.get(name, ""))
+    def bench(self, tmp_path: Path) -> Iterator[FakePbs]:
         made = FakePbs(tmp_path / "fake")
         yield made
         made.stop()

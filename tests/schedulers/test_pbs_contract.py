@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -60,9 +59,7 @@ class TestFakePbs(PbsContract):
     """It proves something only because a real OpenPBS passes the same, and because it prints the same (test_pbs_fake.py)."""
 
     @pytest.fixture
-    def bench(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePbs]:
-        for name in ("PATH", "FAKE_PBS", "FAKE_PYTHON"):
-            monkeypatch.setenv(name, os.environ.get(name, ""))
+    def bench(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakePbs]:
         made = FakePbs(tmp_path_factory.mktemp("fake"))
         yield made
         made.stop()

@@ -24,8 +24,6 @@ ONE = Resources(1, 600)
 
 @pytest.fixture
 def pbs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePbs]:
-    for name in ("PATH", "FAKE_PBS", "FAKE_PYTHON"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
     made = FakePbs(tmp_path / "fake")
     (tmp_path / "job.sh").write_text("#!/bin/bash\nsleep 300\n")
     monkeypatch.chdir(tmp_path)

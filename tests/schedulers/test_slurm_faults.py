@@ -17,10 +17,8 @@ pytestmark = pytest.mark.engines
 
 
 @pytest.fixture
-def fake(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBench]:
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeBench]:
     made = FakeBench(tmp_path_factory.mktemp("fake"))
-    for name, value in made.environment.items():
-        monkeypatch.setenv(name, value)
     yield made
     made.stop()
 
