@@ -79,26 +79,25 @@ class LocalBench:
             self.scheduler.cancel(session.id)
 
 
-def fake_first(folder: Path, **variables: str) -> pytest.MonkeyPatch:
-    """The fake's commands before all others on the PATH; `undo` it, or tests of the real one would meet the fake."""
-    patch = pytest.MonkeyPatch()
-    found = {"PATH": f"{folder}:{os.environ['PATH']}", "FAKE_PYTHON": sys.executable, **variables}
-    for name, value in found.items():
-        patch.setenv(name, value)
-    return patch
+class Fake:
+    """A fake scheduler in an empty folder: its commands stand before all others on the PATH until `stop`."""
 
-
-class FakeBench:
-    """The fake SLURM, in an empty folder."""
-
-    batch, minute_s, shortest_s, patience_s = True, 4.0, 60, 60.0
+    batch, minute_s, patience_s = True, 4.0, 60.0
+    tools: Path  # folder of its commands
+    variable: str  # the environment variable that names its folder
+    requeueing: str  # what it calls putting a job back
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._environment = fake_first(FAKE, FAKE_SLURM=str(folder))
         (folder / "faults").mkdir(parents=True)
-        self.fault("minute", self.minute_s)
-        self.scheduler: Scheduler = SlurmScheduler(SLURM_SITE)
+        self._environment = pytest.MonkeyPatch()  # undone in `stop`: tests of the real one would meet the fake
+        settings = {
+            "PATH": f"{self.tools}:{os.environ['PATH']}",
+            "FAKE_PYTHON": sys.executable,
+            self.variable: str(folder),
+        }
+        for name, value in settings.items():
+            self._environment.setenv(name, value)
 
     def fault(self, name: str, content: object = "") -> None:
         (self.folder / "faults" / name).write_text(str(content))
@@ -123,17 +122,29 @@ class FakeBench:
         self.heal("limit")
 
     def requeue(self, scheduler_id: str) -> None:
-        self._tool("requeue", scheduler_id)
-
-    def bad_site(self) -> Scheduler:
-        return bad_site()
+        self._tool(self.requeueing, scheduler_id)
 
     def stop(self) -> None:
         self._tool("stop")
         self._environment.undo()
 
     def _tool(self, *words: str) -> None:
-        subprocess.run([sys.executable, "-I", "-S", str(FAKE / "fake.py"), *words], check=True)
+        subprocess.run([sys.executable, "-I", "-S", str(self.tools / "fake.py"), *words], check=True)
+
+
+class FakeBench(Fake):
+    """The fake SLURM."""
+
+    shortest_s = 60
+    tools, variable, requeueing = FAKE, "FAKE_SLURM", "requeue"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.fault("minute", self.minute_s)
+        self.scheduler: Scheduler = SlurmScheduler(SLURM_SITE)
+
+    def bad_site(self) -> Scheduler:
+        return bad_site()
 
 
 class SlurmBench:

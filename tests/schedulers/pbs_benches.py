@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from mlipbatch.config.site import Limits, Queue, Site
 from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.schedulers.pbs import PbsScheduler
 
-from .benches import fake_first
+from .benches import Fake
 
 FAKE = Path(__file__).parent / "fake_pbs"
 SITE = Site(
@@ -30,51 +29,18 @@ def bad_site() -> Scheduler:
     return PbsScheduler(SITE.model_copy(update={"queues": [queue]}))
 
 
-class FakePbs:
-    """The fake PBS, in an empty folder."""
+class FakePbs(Fake):
+    """The fake PBS."""
 
-    batch, minute_s, shortest_s, patience_s = True, 4.0, 4, 60.0
+    shortest_s = 4
+    tools, variable, requeueing = FAKE, "FAKE_PBS", "qrerun"
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._environment = fake_first(FAKE, FAKE_PBS=str(folder))
-        (folder / "faults").mkdir(parents=True)
+        super().__init__(folder)
         self.scheduler: Scheduler = PbsScheduler(SITE)
-
-    def fault(self, name: str, content: object = "") -> None:
-        (self.folder / "faults" / name).write_text(str(content))
-
-    def heal(self, *names: str) -> None:
-        for name in names:
-            (self.folder / "faults" / name).unlink(missing_ok=True)
-
-    def down(self) -> None:
-        self.fault("down")
-
-    def up(self) -> None:
-        self.heal("down")
-
-    def restart(self) -> None:
-        """Nothing is kept in memory, so there is nothing to restart."""
-
-    def full(self) -> None:
-        self.fault("limit", 0)
-
-    def roomy(self) -> None:
-        self.heal("limit")
-
-    def requeue(self, scheduler_id: str) -> None:
-        self._tool("qrerun", scheduler_id)
 
     def bad_site(self) -> Scheduler:
         return bad_site()
-
-    def stop(self) -> None:
-        self._tool("stop")
-        self._environment.undo()
-
-    def _tool(self, *words: str) -> None:
-        subprocess.run([sys.executable, "-I", "-S", str(FAKE / "fake.py"), *words], check=True)
 
 
 class RealPbs:
