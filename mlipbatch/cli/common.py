@@ -8,8 +8,6 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from mlipbatch.config.errors import InputError
-
 OK, FAILED, WRONG_INPUT, LOCKED, INTERRUPTED = 0, 1, 2, 75, 130
 
 
@@ -32,8 +30,3 @@ def result_json(value: Any) -> None:
 def colour() -> bool:
     """Colour only on a terminal, and only where NO_COLOR is not set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-def need_extra(module: str, extra: str) -> InputError:
-    """The sentence for an engine that is not installed."""
-    return InputError(f"{module} is not installed: pip install 'mlipbatch[{extra}]', or run `mlipbatch doctor`")

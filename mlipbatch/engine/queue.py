@@ -167,9 +167,4 @@ class Queue:
 
 def utc() -> str:
     """The time as people read it; nothing is decided by it."""
-    return f"{datetime.now(UTC):%Y-%m-%dT%H.%MZ}"
-
-
-def at_once(patience: Patience) -> Patience:
-    """The same without an interval, for a command that looks once."""
-    return replace(patience, interval_s=0.0)
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}"

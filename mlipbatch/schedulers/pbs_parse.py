@@ -17,7 +17,6 @@ ID = re.compile(
 )  # 9.vm, an array 11[].vm, its task 11[3].vm; the server may be left out
 UNKNOWN = re.compile(r"\w+: (?:Unknown Job Id(?: Error)? (?P<id>\S+)|(?P<over>\S+) Job has finished.*)")
 TIME = "%a %b %d %H:%M:%S %Y"  # Tue Nov 24 00:20:43 2026, in the zone of the login node
-ALIVE = frozenset({QueueState.QUEUED, QueueState.RUNNING})
 
 Attributes = dict[str, str]  # of one job; parts of an attribute as "resources_used.walltime"
 
