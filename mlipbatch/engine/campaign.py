@@ -130,13 +130,13 @@ class Campaign:
 
     def _carry_out(self, decided: list[Decided]) -> int:
         trouble: BaseException | None = None
+        started: list[str] = []
         changed = 0
         for (entry, _, step), outcome in transitions.carry_out(self.hands, decided):
-            if isinstance(outcome, jobfolder.Look):
-                self.index.moved(entry.id, outcome)
-                self._tell([entry.id])
-            else:
-                trouble = self._settle(entry, outcome) or trouble
+            if isinstance(step, decide.Started) and outcome is None:
+                started.append(entry.id)
+                continue
+            trouble = self._settle(entry, outcome) or trouble
             if isinstance(step, decide.Kill | decide.Stuck):
                 self.log.warning("%s: %s", entry.id, step.sentence)
                 if isinstance(step, decide.Stuck):
@@ -146,9 +146,10 @@ class Campaign:
             self.queue.forget(entry.id)
             if not isinstance(step, decide.Started):
                 self.watch.forget(entry.id)
+        self.index.started(started)
         if trouble is not None:
             raise trouble
-        return changed
+        return changed + len(started)
 
     def _settle(self, entry: JobEntry, outcome: Verdict | bool | BaseException | None) -> BaseException | None:
         """Let the index follow. A job that breaks its own kind fails with the reason; returns what is no fault of a job's."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,9 +117,16 @@ class Index(Jobs):
         """
         return self._learn(job, listing.read(f"{self.jobs}/{job}"), spec)
 
-    def moved(self, job: str, look: jobfolder.Look) -> None:
-        """A job whose state we changed just now. Its time may still change unseen: the next round of the audit reads it."""
-        self._learn(job, (listing.UNSETTLED, look), None)
+    def started(self, jobs: Sequence[str]) -> None:
+        """Jobs in the queue that we let run just now. Their times may change unseen: the next round of the audit reads them."""
+        values = ((JobState.RUNNING.value, listing.UNSETTLED, job) for job in jobs)
+        self._rows.executemany("UPDATE jobs SET state = ?, mtime_ns = ? WHERE id = ?", values)
+        for job in jobs:
+            entry = self.queue[job]
+            self.queue[job] = replace(entry, state=JobState.RUNNING)
+            tally = self._tallies[job.rpartition("/")[0]]
+            tally[entry.state] -= 1
+            tally[JobState.RUNNING] += 1
 
     def _learn(self, job: str, seen: tuple[int, jobfolder.Look | str] | None, spec: JobSpec | None) -> bool:
         before = self._row(job)

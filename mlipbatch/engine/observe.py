@@ -73,7 +73,7 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
     except (FileNotFoundError, NotADirectoryError):
         return NOTHING
     sent = before if before is not None and before.scheduler_id else _sent(attempt, there)
-    claims = sum(name == claim.CLAIM or name.startswith(f"{claim.CLAIM}.") for name in there)
+    claims = len([name for name in there if name == claim.CLAIM or name.startswith(claim.FURTHER)])
     last = claim.read_claim(attempt, claims)
     return replace(
         sent,
@@ -85,7 +85,7 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
         killed=_read(attempt, KILLED, there),
         settled=bool(sent.batch) and bool(_read(attempt, "scheduler.exit", there)),
         cut=_read(attempt, "scheduler.exit", there) == TIMEOUT_EXIT,
-        node=sent.node or _read(attempt, "started", there).split(" ", 1)[0],
+        node=sent.node or _node(attempt, there, before),
         elsewhere=_read(attempt, ELSEWHERE, there),
     )
 
@@ -136,6 +136,12 @@ def _read(attempt: Path, name: str, there: set[str]) -> str:
         if not is_odd(error):
             raise
         return ""
+
+
+def _node(attempt: Path, there: set[str], before: Evidence | None) -> str:
+    """Where it started; not read by the look that hears of its start, of hundreds maybe: nobody asks before it ended."""
+    heard = before is None or before.started or "exit" in there
+    return _read(attempt, "started", there).split(" ", 1)[0] if heard else ""
 
 
 def _known(last: claim.Claim | None, token: str) -> str:

@@ -103,9 +103,9 @@ class Queue:
             with suppress(NoInformation):
                 self.scheduler.cancel(snapshot.tokens[token], token)
 
-    def counting(self, job: str) -> bool:
-        """Is something of it counted from answer to answer, so that the next one may be the last that was wanted?"""
-        return job in self._gone or job in self._answers
+    def counted(self) -> set[str]:
+        """Jobs of which something is counted from answer to answer, so that the next one may be the last that was wanted."""
+        return self._gone.keys() | self._answers.keys()
 
     def forget(self, job: str) -> None:
         """A job changed: what was counted of it belongs to the past."""

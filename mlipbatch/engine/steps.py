@@ -39,10 +39,10 @@ def carry_out(hands: Hands, entry: JobEntry, seen: Evidence, step: decide.Step) 
     return None
 
 
-def starting(hands: Hands, entry: JobEntry, seen: Evidence) -> Steps[jobfolder.Look]:
+def starting(hands: Hands, entry: JobEntry, seen: Evidence) -> Steps[None]:
     """That it runs, in steps: of many jobs side by side."""
-    return jobfolder.moving(
-        hands.folder(entry), entry.state, JobState.RUNNING, f"started as {seen.scheduler_id or 'unknown'}"
+    return jobfolder.starting(
+        f"{hands.project.jobs}/{entry.id}", entry.state, f"started as {seen.scheduler_id or 'unknown'}"
     )
 
 

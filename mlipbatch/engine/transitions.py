@@ -9,11 +9,10 @@ from mlipbatch.core.job import Verdict
 from mlipbatch.engine import decide, steps
 from mlipbatch.engine.act import Hands
 from mlipbatch.engine.watch import Decided
-from mlipbatch.store import jobfolder
 from mlipbatch.store.durable import in_step, together
 
 SPEAKING = (decide.Kill, decide.Adopt)  # to the scheduler: one after the other
-Done = Verdict | jobfolder.Look | None | BaseException
+Done = Verdict | None | BaseException
 
 
 def carry_out(hands: Hands, decided: Sequence[Decided]) -> list[tuple[Decided, Done]]:

@@ -146,14 +146,14 @@ class Watch:
 
     def _compare(self, snapshot: Snapshot) -> None:
         """Look again at what the queue now says something else of."""
-        changed = []
+        changed, counted = [], self.queue.counted()
         for job, one in self.jobs.items():
             entry = snapshot.jobs.get(one.seen.scheduler_id)
             now = entry.state if entry else None
             if now is not one.queue:
                 one.queue = now
                 changed.append(job)
-            elif not one.seen.scheduler_id or self.queue.counting(job):
+            elif not one.seen.scheduler_id or job in counted:
                 self._news.add(job)
         for job in changed:
             self._look_again(job)

@@ -15,6 +15,7 @@ from pathlib import Path
 from mlipbatch.store.durable import sync_folder, write_text
 
 CLAIM, REVOKED = "claim", "revoked"
+FURTHER = f"{CLAIM}."  # and a number: the claims after the first
 NO_ID = "-"  # in a claim, where the scheduler does not tell a job its id
 
 
@@ -29,7 +30,7 @@ class Claim:
 
 def slot(number: int) -> str:
     """Name of the claim that comes after `number` others."""
-    return f"{CLAIM}.{number}" if number else CLAIM
+    return f"{FURTHER}{number}" if number else CLAIM
 
 
 def read_claim(attempt: Path, taken: int) -> Claim | None:

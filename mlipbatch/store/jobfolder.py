@@ -183,7 +183,21 @@ def moving(folder: Path, before: JobState, after: JobState, why: str, record: st
     return understand(folder, (names - STATES.keys()) | {after.value})
 
 
-def note(folder: Path, sentence: str) -> None:
+def starting(folder: str, before: JobState, why: str) -> Steps[None]:
+    """To RUNNING, in steps: one rename. What the state file says (as what it was sent) stays true, and nothing is listed.
+
+    Hundreds start in one tick, and a rename over a file that is there makes some file systems write it out at once.
+    Raises Moved where the job is no longer in the state `before`.
+    """
+    try:
+        os.rename(f"{folder}/{before}", f"{folder}/{JobState.RUNNING}")
+    except FileNotFoundError:
+        raise Moved(f"{folder} is no longer {before}") from None
+    yield from syncing(folder)
+    note(folder, f"{before} -> {JobState.RUNNING}  {why}")
+
+
+def note(folder: Path | str, sentence: str) -> None:
     """Append a line to history.log."""
     append(f"{folder}/history.log", _line(" ".join(sentence.split("\n"))))
 

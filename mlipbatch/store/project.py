@@ -6,6 +6,7 @@ import json
 import shutil
 import uuid
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from mlipbatch.config.errors import InputError
@@ -36,7 +37,7 @@ class Project:
         """Every value, with its reason."""
         return self.root / "config.yaml"
 
-    @property
+    @cached_property
     def jobs(self) -> Path:
         """Tree of job folders: generation, kind, name."""
         return self.root / "jobs"
@@ -46,12 +47,12 @@ class Project:
         """Database and exports."""
         return self.root / "data"
 
-    @property
+    @cached_property
     def private(self) -> Path:
         """Id, lock and inbox; 0700."""
         return self.root / ".mlipbatch"
 
-    @property
+    @cached_property
     def inbox(self) -> Path:
         """Markers that jobs and commands drop for the daemon."""
         return self.private / "inbox"

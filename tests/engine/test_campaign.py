@@ -104,7 +104,7 @@ def test_a_submission_cut_off_before_the_queue_had_it_is_sent_once(
 
 
 def test_a_job_killed_with_its_leader_is_seen_and_its_program_does_not_live_on(session: Session) -> None:
-    session.add(bash("victim", "sleep 300 & echo $! > child; wait"))
+    session.add(bash("victim", "sleep 300 & echo $! > child.new; mv child.new child; wait"))
     session.until((session.folder("victim") / "attempt-1" / "child").exists)
     child = int((session.folder("victim") / "attempt-1" / "child").read_text())
     leader = int((session.folder("victim") / "attempt-1" / "job_id").read_text().split("-")[-2])
