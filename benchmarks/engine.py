@@ -1,4 +1,5 @@
-"""The engine on very many job folders: restart, rebuild, ticks, `status` and memory, beside `find` on the same folders.
+"""The engine on very many job folders: restart, rebuild, ticks, `status` and memory, beside `find` on the same folders, and
+beside what signac-flow and myqueue need to list as many jobs of their own (up to PEERS_UP_TO, where they are installed).
 
 python benchmarks/engine.py --jobs 10000,100000,1000000 --json engine.json
 
@@ -25,6 +26,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import engine_peers as peers
 import engine_tree as tree
 
 from mlipbatch.config import load_config
@@ -39,6 +41,7 @@ from mlipbatch.store.durable import unsynced
 from mlipbatch.store.project import Project
 
 CHANGES, ROUNDS, IDLE_TICKS = 100, 4, 200
+PEERS_UP_TO = 100_000  # jobs: signac wants half an hour to make a million
 
 
 class Instant:
@@ -95,6 +98,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=lambda text: [int(n) for n in text.split(",")], default=[10_000, 100_000])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where the projects are made, and removed afterwards; a local disk")
+    parser.add_argument("--no-peers", dest="peers", action="store_false", help="leave signac-flow and myqueue out")
     parser.add_argument("--keep", action="store_true", help="do not remove them: their file system is thrown away")
     parser.add_argument("--json", type=Path, help="write the report there, too")
     parser.add_argument("--inside", choices=INSIDE, help=argparse.SUPPRESS)
@@ -126,6 +130,10 @@ def measure(jobs: int, options: argparse.Namespace) -> dict[str, float]:
         found["cold_start_of_find"] = found["cold_start_s"] / found["find_s"]
         found["rebuild_of_find"] = found["rebuild_s"] / found["find_s"]
         found |= {"inodes_a_job": tree_inodes(project), "find_here_only_s": best(lambda: find(project, 4), 2)}
+        if options.peers and jobs <= PEERS_UP_TO:
+            say(f"{jobs}: as many of the peers' own")
+            listings = peers.listings(root, jobs)
+            found |= {f"{name}_list_s": best(listing, options.repeats) for name, listing in listings.items()}
         say(f"{jobs}: removing them")
     return found
 

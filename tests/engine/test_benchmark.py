@@ -12,7 +12,7 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "engine.py"
 KEYS = {
     "find_s", "cold_start_s", "rebuild_s", "idle_tick_s", "tick_100_changes_s", "tick_100_changes_durable_s", "status_s",
-    "daemon_rss_mb",
+    "daemon_rss_mb", "signac_flow_list_s", "myqueue_list_s",
 }  # fmt: skip
 
 
