@@ -20,6 +20,7 @@ from mlipbatch.engine.patience import Clock, Patience
 from mlipbatch.engine.patience import patience as patience_of
 from mlipbatch.engine.queue import Queue
 from mlipbatch.engine.steering import Steering
+from mlipbatch.engine.tidy import Tidy
 from mlipbatch.engine.watch import Decided, Watch
 from mlipbatch.schedulers.base import Scheduler, Snapshot
 from mlipbatch.stages import dataset, loop
@@ -60,6 +61,7 @@ class Campaign:
         self.paused = ""  # why nothing moves at present
         self._held_back = ""  # why nothing is submitted
         self._audit = Pace(AUDIT_S)
+        self._tidy = Tidy()
         self._untold: set[str] | None = None  # jobs that the stages have to hear of; None: of all
         self._settled = False  # stages were asked, and wanted nothing more
 
@@ -95,6 +97,7 @@ class Campaign:
         self.hands.lease.check()
         self.hands = self.steering.follow(self.hands)
         changed = self._look_for_edits()
+        self._tidy(self.hands, self.index)
         requests, markers = inbox.read_inbox(self.project)
         changed += sum(self._obey(request) for request in requests)
         unwell = self.queue.unwell
