@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -225,14 +227,22 @@ class Campaign:
 
 
 def project_log(project: Project) -> logging.Logger:
-    """The logger that writes daemon.log; a handler that is there already is not added again."""
-    log = logging.getLogger(f"mlipbatch.project.{project.id}")
-    if not log.handlers:
-        handler = RotatingFileHandler(project.log, maxBytes=5_000_000, backupCount=1, delay=True)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
+    """The logger that writes daemon.log of this place: copies have the same id, and what lay here before another file open."""
+    place = hashlib.sha256(os.fsencode(project.root.resolve())).hexdigest()[:12]  # a path's dots would make it a child
+    log = logging.getLogger(f"mlipbatch.project.{place}")
+    close_log(log)
+    handler = RotatingFileHandler(project.log, maxBytes=5_000_000, backupCount=1, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
     return log
+
+
+def close_log(log: logging.Logger) -> None:
+    """Leave the file that `project_log` writes."""
+    for handler in list(log.handlers):
+        log.removeHandler(handler)
+        handler.close()
 
 
 def apply_request(hands: act.Hands, entry: JobEntry, action: str) -> bool:

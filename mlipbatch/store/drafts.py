@@ -21,7 +21,7 @@ OF_FILE = r"\..+\.\d+\.tmp"  # durable.drafting
 IN_JOB = re.compile(rf"{OF_FILE}|\.attempt-\d+\.[0-9a-f]{{8}}")  # and attempt.create
 OF_JOB = re.compile(r"\.[^.].*\.(tmp|back)")  # among the job folders: jobfolder.creating, archive.bring_back
 IN_ATTEMPT = re.compile(  # what the daemon writes there; jobs have drafts of their own in it
-    r"\.(job_id|verdict\.yaml|killed|elsewhere|revoked\.[0-9a-f]{8})\.\d+\.tmp|\.revoked\.[0-9a-f]{8}"
+    r"\.(job_id|verdict\.yaml|killed|elsewhere|\.revoked\.[0-9a-f]{8})\.\d+\.tmp|\.revoked\.[0-9a-f]{8}"
 )
 ELSEWHERE = re.compile(rf"{OF_FILE}|\.lease\.[0-9a-f]{{8}}|\.beat\.\d+")
 
