@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,25 @@ def test_wrong_use_is_one_sentence(
     monkeypatch.chdir(session.project.root)
     with pytest.raises(InputError, match=sentence.replace("(", r"\(")):
         mb(*words)
+
+
+def test_of_a_holder_on_another_host_its_last_heartbeat_is_told(session: Session) -> None:
+    private = session.project.private
+    with project_lock(session.project) as lease:
+        here = json.loads(mb("status", str(session.project.root), "--json"))
+        assert (here["served"], here["served_by"]) == (True, "")
+        assert here["heartbeat_age_s"] < 60
+        path = private / f"lease.{lease.generation:06d}"
+        raw = path.read_text()
+        path.write_text(json.dumps({**json.loads(raw), "host": "login2"}))
+        os.utime(private / "beat", (time.time() - 720,) * 2)
+        before = sorted(private.iterdir())
+        assert "on login2, last heartbeat 12 min ago" in mb("status", str(session.project.root))
+        there = json.loads(mb("status", str(session.project.root), "--json"))
+        assert 719 < there["heartbeat_age_s"] < 800
+        assert "login2" in there["served_by"]
+        assert sorted(private.iterdir()) == before
+        (private / "beat").unlink()
+        assert "last heartbeat unknown" in mb("status", str(session.project.root))
+        path.write_text(raw)
+    assert json.loads(mb("status", str(session.project.root), "--json"))["heartbeat_age_s"] is None
