@@ -141,6 +141,8 @@ class Daemon:
             except Locked as error:
                 refused, waits = error, waits or error.undecided
                 self._complain(root, f"{error}; waiting to see whether it still moves" if error.undecided else "")
+            except Fenced as fenced:
+                self._taken_away(root, fenced)
             except InputError as error:  # a config.yaml edited wrongly: the other projects are served
                 refused = error
                 self._complain(root, f"{root} is not served: {error}")
@@ -180,18 +182,22 @@ class Daemon:
                 return 0
             changed = served.beat()
         except Fenced as fenced:
-            log.error("%s", fenced)  # noqa: TRY400  the sentence is for the user
-            self._fenced = str(fenced)
-            self._leave(root)
+            self._taken_away(root, fenced)
             return 0
         if watch:
             watch(served.seen)
         return changed
 
+    def _taken_away(self, root: str, fenced: Fenced) -> None:
+        log.error("%s", fenced)
+        self._fenced = str(fenced)
+        self._leave(root)
+
     def _leave(self, root: str) -> None:
         self._left.add(root)
         served = self.served.pop(root, None)
-        self._leases.pop(root).close()
+        if lease := self._leases.pop(root, None):
+            lease.close()
         if served:
             close_log(served.campaign.log)
 

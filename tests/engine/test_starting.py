@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from mlipbatch.core.state import JobState
+from mlipbatch.engine import copied
 from mlipbatch.engine.daemon import Daemon
 from mlipbatch.engine.place import Place
 from mlipbatch.engine.retries import LAST_S, Retries
 from mlipbatch.schedulers import LocalScheduler
 from mlipbatch.stages import loop
 from mlipbatch.stages.base import Goal
-from mlipbatch.store.lease import is_locked
+from mlipbatch.store.lease import Lease, Locked, is_locked
 from mlipbatch.store.project import Project
 
 from .conftest import Session, bash
@@ -134,3 +135,19 @@ def test_a_project_that_cannot_be_taken_does_not_end_the_daemon_for_the_others(
     assert session.states() == {"ok": "DONE"}
     with pytest.raises(OSError, match="symbolic links"):
         Daemon(lambda _: Place(scheduler, 1, 0.02), goal).serve(lambda: [broken])
+
+
+def test_a_daemon_that_is_followed_while_it_starts_leaves_as_any_other(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = copied.settle
+
+    def stand_still(project: Project, lease: Lease) -> None:
+        (project.private / f"lease.{lease.generation + 1:06d}").touch()
+        settle(project, lease)
+
+    monkeypatch.setattr(copied, "settle", stand_still)
+    scheduler = LocalScheduler(1, session.project.id)
+    with pytest.raises(Locked, match="taken over while this process stood still"):
+        Daemon(lambda _: Place(scheduler, 1, 0.02)).serve(lambda: [session.project])
+    assert not (session.project.private / "place.json").exists()
