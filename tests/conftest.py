@@ -1,10 +1,11 @@
-"""What tests of several rooms share: a real SLURM on the loopback device, one a session."""
+"""What tests of several rooms share: a place for caches, and a real SLURM on the loopback device, one a session."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,19 @@ import pytest
 
 SLURM_SH = Path(__file__).parent.parent / "tools" / "slurm.sh"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache() -> Iterator[None]:
+    """Caches of job folders go where they are removed again, those of subprocesses too; nobody's own are looked at."""
+    before = os.environ.get("MLIPBATCH_CACHE")
+    with tempfile.TemporaryDirectory(prefix="mlipbatch-tests-") as folder:
+        os.environ["MLIPBATCH_CACHE"] = folder
+        yield
+    if before is None:
+        del os.environ["MLIPBATCH_CACHE"]
+    else:
+        os.environ["MLIPBATCH_CACHE"] = before
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlipbatch.cli import common
+
+if TYPE_CHECKING:
+    from mlipbatch.store.project import Project
 
 
 def ls(
@@ -19,16 +22,14 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """List jobs with their state, attempts and last word."""
-    from mlipbatch.cli.paths import project_at
     from mlipbatch.config.errors import InputError
     from mlipbatch.core.state import JobState
 
     if state is not None and state.upper() not in set(JobState):
         raise InputError(f"--state {state!r} is none of {', '.join(JobState)}")
-    project = project_at(path)
-    root = (path or project.jobs).resolve()
+    project, jobs = _chosen(path)
     wanted = state and state.upper()
-    rows = [row for row in _rows(project.jobs, root) if wanted in (None, row["state"]) and kind in (None, row["kind"])]
+    rows = [row for row in _rows(project.jobs, jobs) if wanted in (None, row["state"]) and kind in (None, row["kind"])]
     if as_json:
         common.result_json(rows)
         return
@@ -36,14 +37,22 @@ def ls(
         common.result(f"{row['state']:9s} {row['attempts']:2d}  {row['id']:60s}  {row['says']}".rstrip())
 
 
-def _rows(jobs: Path, root: Path) -> list[dict[str, object]]:
+def _chosen(path: Path | None) -> tuple[Project, list[str] | None]:
+    """The project, and the jobs at or below the path; None: all, and there need not be any."""
+    from mlipbatch.cli.paths import jobs_below, project_at
+
+    if path is None or path.is_dir():
+        project = project_at(path)
+        if path is None or path.resolve() in (project.root.resolve(), project.jobs.resolve()):
+            return project, None
+    return jobs_below([path])
+
+
+def _rows(jobs: Path, chosen: list[str] | None) -> list[dict[str, object]]:
     from mlipbatch.store import catalogue, jobfolder
 
-    everywhere, here = root in (jobs.resolve(), jobs.parent.resolve()), jobs.resolve()
     rows: list[dict[str, object]] = []
-    for job in catalogue.ids(jobs):
-        if not everywhere and not (here / job).is_relative_to(root):
-            continue
+    for job in catalogue.ids(jobs) if chosen is None else chosen:
         row: dict[str, object] = {"id": job, "kind": job.split("/")[1]}
         try:
             seen = catalogue.look(jobs, job)

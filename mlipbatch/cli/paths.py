@@ -21,11 +21,10 @@ def project_at(path: Path | None) -> Project:
 def job_at(path: Path) -> tuple[Project, str]:
     """The project and the id of the job that `path` is, or lies in. Raises InputError with the nearest that exists."""
     from mlipbatch.store import catalogue
-    from mlipbatch.store.project import find_project
 
     there = _nearest(path)
     here = path if there else Path(str(path).removeprefix("jobs/"))
-    project = find_project(there or Path())
+    project = _project_of(path)
     if there is None:
         here = project.jobs / here
     try:
@@ -41,7 +40,7 @@ def jobs_below(paths: list[Path]) -> tuple[Project, list[str]]:
     """The jobs that `paths` are, or that lie below them (a whole generation or kind)."""
     from mlipbatch.store import catalogue
 
-    project = project_at(_nearest(paths[0]))
+    project = _project_of(paths[0])
     every = catalogue.ids(project.jobs)
     chosen: list[str] = []
     for path in paths:
@@ -53,8 +52,20 @@ def jobs_below(paths: list[Path]) -> tuple[Project, list[str]]:
     return project, list(dict.fromkeys(chosen))
 
 
+def _project_of(path: Path) -> Project:
+    """The project that a path lies in, or, where there is none such, the one here: then it may be an id."""
+    there = _nearest(path)
+    try:
+        return project_at(there)
+    except InputError:
+        if there:
+            raise
+        raise InputError(f"{path} is not there, and {Path.cwd()} is not in an mlipbatch project") from None
+
+
 def _nearest(path: Path) -> Path | None:
-    """The path, or of a packed job the folder that its archive lies in; None where neither is there: then it may be an id."""
-    generation = path.parents[1] if len(path.parents) > 1 else path
-    packed = generation.parent.name == "jobs" and generation.is_dir()
-    return path if path.exists() else generation if packed else None
+    """The path, or of a packed job or kind the folder that its archive lies in; None where neither is there: it may be an id."""
+    if path.exists():
+        return path
+    generations = (above for above in list(path.parents)[:2] if above.parent.name == "jobs" and above.is_dir())
+    return next(generations, None)

@@ -16,7 +16,7 @@ ProjectArgument = Annotated[
 
 def pause(
     path: ProjectArgument = None,
-    why: Annotated[str, typer.Option("--because", metavar="TEXT", help="What `status` will say.")] = "paused by you",
+    why: Annotated[str, typer.Option("--because", metavar="TEXT", help="What `status` will say.")] = "by you",
 ) -> None:
     """Submit nothing more of a project; what is in the queue goes on and is looked after. `resume` ends it."""
     from mlipbatch.cli.paths import project_at

@@ -16,10 +16,15 @@ def show(
 ) -> None:
     """Show a job: what was asked, every attempt, what came of it."""
     from mlipbatch.cli.paths import job_at
+    from mlipbatch.config.errors import InputError
     from mlipbatch.engine.story import tell
+    from mlipbatch.store.jobfolder import Unreadable
 
     project, job = job_at(path)
-    story = tell(project, job)
+    try:
+        story = tell(project, job)
+    except Unreadable as reason:
+        raise InputError(f"{job} is set aside: {reason}") from None
     if as_json:
         common.result_json(story)
         return

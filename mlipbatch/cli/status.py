@@ -42,7 +42,7 @@ def _projects(path: Path | None) -> list[Any]:
 
 def _read(project: Any) -> dict[str, Any]:
     from mlipbatch.store.control import read_pause
-    from mlipbatch.store.lease import is_locked
+    from mlipbatch.store.lease import elsewhere, is_locked, silent_s
 
     try:
         seen = dict(json.loads(project.status.read_text()))
@@ -61,11 +61,20 @@ def _read(project: Any) -> dict[str, Any]:
             "seconds_left": None,
         }
     pause = read_pause(project)  # a daemon that does not live cannot tell of it
-    return {**seen, "paused": seen["paused"] or (pause.sentence if pause else ""), "served": is_locked(project)}
+    served = is_locked(project)
+    return {
+        **seen,
+        "paused": seen["paused"] or (pause.sentence if pause else ""),
+        "served": served,
+        "served_by": elsewhere(project) if served else "",  # empty: a process of this machine, which lives
+        "heartbeat_age_s": silent_s(project),
+    }
 
 
 def _text(seen: dict[str, Any]) -> str:
     served = "a daemon serves it" if seen["served"] else "no daemon serves it"
+    if seen["served_by"]:
+        served = f"served by {seen['served_by']}, last heartbeat {_ago(seen['heartbeat_age_s'])}"
     if not seen["served"] and not seen["finished"]:
         served += ": start one with `mlipbatch daemon`"
     lines = [f"{seen['project']}  {seen['path']}", f"  {seen['doing']}"]
@@ -85,3 +94,9 @@ def _text(seen: dict[str, Any]) -> str:
             f"  failed: {', '.join(seen['failed'][:5])}{' ...' if len(seen['failed']) > 5 else ''}; ask `mlipbatch why`"
         )
     return "\n".join(lines)
+
+
+def _ago(age_s: float | None) -> str:
+    if age_s is None:
+        return "unknown"
+    return f"{age_s:.0f} s ago" if age_s < 120 else f"{age_s / 60:.0f} min ago"

@@ -17,11 +17,15 @@ def why(
     """Say why a job waits, runs, is done or failed, and what to do about it."""
     from mlipbatch.cli.paths import job_at
     from mlipbatch.engine.story import reason, tell
+    from mlipbatch.store.jobfolder import Unreadable
 
     project, job = job_at(path)
-    story = tell(project, job)
-    sentences = reason(project, story)
+    try:
+        story = tell(project, job)
+        state, sentences = story["state"], reason(project, story)
+    except Unreadable as unreadable:
+        state, sentences = "?", [f"{job} is set aside: {unreadable}"]
     if as_json:
-        common.result_json({"id": job, "state": story["state"], "why": sentences})
+        common.result_json({"id": job, "state": state, "why": sentences})
         return
     common.result("\n".join(sentences))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -20,6 +22,7 @@ from mlipbatch.engine.patience import Clock, Patience
 from mlipbatch.engine.patience import patience as patience_of
 from mlipbatch.engine.queue import Queue
 from mlipbatch.engine.steering import Steering
+from mlipbatch.engine.tidy import Tidy
 from mlipbatch.engine.watch import Decided, Watch
 from mlipbatch.schedulers.base import Scheduler, Snapshot
 from mlipbatch.stages import dataset, loop
@@ -60,6 +63,7 @@ class Campaign:
         self.paused = ""  # why nothing moves at present
         self._held_back = ""  # why nothing is submitted
         self._audit = Pace(AUDIT_S)
+        self._tidy = Tidy()
         self._untold: set[str] | None = None  # jobs that the stages have to hear of; None: of all
         self._settled = False  # stages were asked, and wanted nothing more
 
@@ -95,6 +99,7 @@ class Campaign:
         self.hands.lease.check()
         self.hands = self.steering.follow(self.hands)
         changed = self._look_for_edits()
+        self._tidy(self.hands, self.index)
         requests, markers = inbox.read_inbox(self.project)
         changed += sum(self._obey(request) for request in requests)
         unwell = self.queue.unwell
@@ -223,14 +228,22 @@ class Campaign:
 
 
 def project_log(project: Project) -> logging.Logger:
-    """The logger that writes daemon.log; a handler that is there already is not added again."""
-    log = logging.getLogger(f"mlipbatch.project.{project.id}")
-    if not log.handlers:
-        handler = RotatingFileHandler(project.log, maxBytes=5_000_000, backupCount=1, delay=True)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
+    """The logger that writes daemon.log of this place: copies have the same id, and what lay here before another file open."""
+    place = hashlib.sha256(os.fsencode(project.root.resolve())).hexdigest()[:12]  # a path's dots would make it a child
+    log = logging.getLogger(f"mlipbatch.project.{place}")
+    close_log(log)
+    handler = RotatingFileHandler(project.log, maxBytes=5_000_000, backupCount=1, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
     return log
+
+
+def close_log(log: logging.Logger) -> None:
+    """Leave the file that `project_log` writes."""
+    for handler in list(log.handlers):
+        log.removeHandler(handler)
+        handler.close()
 
 
 def apply_request(hands: act.Hands, entry: JobEntry, action: str) -> bool:

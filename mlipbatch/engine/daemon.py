@@ -11,9 +11,10 @@ from types import FrameType
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.engine import copied, snapshot
-from mlipbatch.engine.campaign import Campaign
+from mlipbatch.engine.campaign import Campaign, close_log
 from mlipbatch.engine.patience import patience
 from mlipbatch.engine.place import Placing
+from mlipbatch.engine.retries import Retries, may_pass
 from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.stages import loop
 from mlipbatch.stages.base import Goal
@@ -77,6 +78,7 @@ class Daemon:
         self.served: dict[str, Served] = {}
         self._leases: dict[str, ExitStack] = {}
         self._watches: dict[str, Watch] = {}  # of leases that others hold: one that stands still is taken over
+        self._retries = Retries()
         self._left: set[str] = set()  # projects that this daemon was asked to leave, or that were taken from it
         self._wrong: dict[str, str] = {}  # projects that cannot be served, with the reason
         self._fenced = ""
@@ -97,12 +99,12 @@ class Daemon:
         signal.signal(signal.SIGTERM, self._on_signal)
         try:
             while not self._stop:
-                undecided = self._take(self._listed(projects))
+                waits = self._take(self._listed(projects), once=once)
                 changed = sum(self._beat(root, served, watch) for root, served in list(self.served.items()))
                 over = once or (until_finished and all(one.campaign.finished for one in self.served.values()))
                 if not self.served and self._fenced:
                     raise Locked(self._fenced)
-                if not undecided and (over or (self._left and not self.served)):
+                if not waits and (over or (self._left and not self.served)):
                     return
                 if not changed:
                     self._sleep()
@@ -120,28 +122,41 @@ class Daemon:
             self._complain("", f"the list of projects cannot be read: {error}")
             return []
 
-    def _take(self, projects: Iterable[Project]) -> bool:
-        """Serve those that are not served yet. True where it is not known of the only ones whether their holder lives."""
+    def _take(self, projects: Iterable[Project], *, once: bool) -> bool:
+        """Serve those that are not served yet. True where none is, and some may be later.
+
+        Their holder may be dead, or the disk is full; `once`: the latter is not waited for.
+        """
         refused: Locked | InputError | OSError | None = None
+        waits = False
         for project in projects:
             root = str(project.root)
             if root in self.served or root in self._left:
                 continue
+            if not self._retries.due(root):
+                waits = True
+                continue
             try:
                 self._serve(project)
             except Locked as error:
-                refused = error
+                refused, waits = error, waits or error.undecided
                 self._complain(root, f"{error}; waiting to see whether it still moves" if error.undecided else "")
-            except (
-                InputError,
-                OSError,
-            ) as error:  # a config.yaml edited wrongly, a full disk: the other projects are served
+            except Fenced as fenced:
+                self._taken_away(root, fenced)
+            except InputError as error:  # a config.yaml edited wrongly: the other projects are served
                 refused = error
                 self._complain(root, f"{root} is not served: {error}")
-        undecided = isinstance(refused, Locked) and refused.undecided
-        if refused and not undecided and not self.served and not self._left:
+            except OSError as error:
+                refused = error
+                again = may_pass(error) and not once
+                waits |= again
+                if again:
+                    self._retries.later(root)
+                words = f"{error.strerror}; waiting until it can be" if again else str(error)
+                self._complain(root, f"{root} is not served: {words}")
+        if refused and not waits and not self.served and not self._left:
             raise refused
-        return undecided and not self.served
+        return waits and not self.served
 
     def _serve(self, project: Project) -> None:
         root = str(project.root)
@@ -152,6 +167,7 @@ class Daemon:
             self.interval_s = min(self.interval_s, place.interval_s)
             self.served[root] = Served(project, place.scheduler, place.largest, self.goal, lease, place.interval_s)
             self._leases[root] = stack.pop_all()
+        self._wrong.pop(root, None)
 
     def _complain(self, root: str, sentence: str) -> None:
         if sentence and self._wrong.get(root) != sentence:
@@ -166,18 +182,24 @@ class Daemon:
                 return 0
             changed = served.beat()
         except Fenced as fenced:
-            log.error("%s", fenced)  # noqa: TRY400  the sentence is for the user
-            self._fenced = str(fenced)
-            self._leave(root)
+            self._taken_away(root, fenced)
             return 0
         if watch:
             watch(served.seen)
         return changed
 
+    def _taken_away(self, root: str, fenced: Fenced) -> None:
+        log.error("%s", fenced)
+        self._fenced = str(fenced)
+        self._leave(root)
+
     def _leave(self, root: str) -> None:
         self._left.add(root)
-        self.served.pop(root, None)
-        self._leases.pop(root).close()
+        served = self.served.pop(root, None)
+        if lease := self._leases.pop(root, None):
+            lease.close()
+        if served:
+            close_log(served.campaign.log)
 
     def _sleep(self) -> None:
         """Wait for the next look; the leases' counters move on meanwhile."""

@@ -59,6 +59,7 @@ class Index(Jobs):
     def __init__(self, jobs: Path, place: Path | None = None) -> None:
         self.jobs, self.place = jobs, place
         self.aside: dict[str, str] = {}  # id -> why it cannot be read
+        self.litter: set[str] = set()  # ids, or paths like ids, of job folders with drafts in them, or that are drafts
         self.queue: dict[str, JobEntry] = {}  # those that are in the queue
         self._tallies: dict[str, Counter[JobState]] = {}
         self._unread = False  # is job.yaml of some of those not read yet
@@ -86,7 +87,7 @@ class Index(Jobs):
         self._load()
 
     def _load(self) -> None:
-        self.aside = verify.compare(self._rows, self.jobs)
+        self.aside, self.litter = verify.compare(self._rows, self.jobs)
         for reason in self.aside.values():
             log.warning("set aside: %s", reason)
         self._tallies = {}
@@ -139,6 +140,8 @@ class Index(Jobs):
         if isinstance(look, str):
             self._set_aside(job, look, when)
             return before is None or before.state is not None
+        if look.littered:
+            self.litter.add(job)
         after = Row(job, look.state.value, int(look.held), look.attempts, mtime_ns=when)
         if spec is not None:
             after = self._described(after, spec)

@@ -26,7 +26,7 @@ from mlipbatch.schedulers.render import render
 from mlipbatch.stages.base import Attempt, Job, read_attempts
 from mlipbatch.stages.kinds import KINDS
 from mlipbatch.store import attempt as attempts_on_disk
-from mlipbatch.store import claim, control, jobfolder
+from mlipbatch.store import claim, control, drafts, jobfolder
 from mlipbatch.store.durable import write_text
 
 log = logging.getLogger("mlipbatch")
@@ -63,6 +63,7 @@ def prepare(hands: Hands, entry: JobEntry, batch: str = "", task: int | None = N
         return None
     last = attempts[-1] if attempts else None
     if last is not None and not last.verdict:
+        drafts.clear_attempt(last.folder)
         if not batch and (again := _as_it_is(hands, job, last, plan)):
             return again
         if not claim.revoke(last.folder, observe.evidence(last.folder).claims, "another attempt is made"):

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from mlipbatch.store import archive, listing
+from mlipbatch.store import archive, drafts, listing
 
 AT_ONCE = 10_000  # rows in memory
 TIME = "INSERT INTO groups VALUES (?, ?, '') ON CONFLICT (name) DO UPDATE SET mtime_ns = excluded.mtime_ns"
 INSERT = "INSERT OR REPLACE INTO jobs (id, state, held, attempts, mtime_ns) VALUES (?, ?, ?, ?, ?)"
 
 
-def compare(rows: sqlite3.Connection, jobs: Path) -> dict[str, str]:
+def compare(rows: sqlite3.Connection, jobs: Path) -> tuple[dict[str, str], set[str]]:
     """Bring the whole table up to the folders: one stat each, one listing of those that are new or changed.
 
-    Returns the jobs that cannot be read, with the reason. What job.yaml says of a changed one is forgotten.
+    Returns the jobs that cannot be read, with the reason, and the folders with drafts in them, or that are drafts.
+    What job.yaml says of a changed one is forgotten.
     """
     aside: dict[str, str] = {}
+    litter: set[str] = set()
     there = sorted({*listing.groups(jobs), *archive.groups(jobs)})
     for (group,) in rows.execute("SELECT name FROM groups").fetchall():
         if group not in there:
             rows.execute("DELETE FROM jobs WHERE id > ? AND id < ?", (f"{group}/", f"{group}0"))
             rows.execute("DELETE FROM groups WHERE name = ?", (group,))
     for group in there:
-        when, fresh, gone = membership(rows, jobs, group)
+        when, fresh, gone = membership(rows, jobs, group, litter)
         rows.executemany("DELETE FROM jobs WHERE id = ?", ((f"{group}/{name}",) for name in gone))
         changed = list(_changed(rows, jobs, group))
-        aside |= _read(rows, jobs, group, [*changed, *fresh])
+        aside |= _read(rows, jobs, group, [*changed, *fresh], litter)
         stamp = _packed(rows, jobs, group, again=bool(gone))
         rows.execute("INSERT OR REPLACE INTO groups VALUES (?, ?, ?)", (group, when, stamp))
-    return aside
+    return aside, litter
 
 
 def _packed(rows: sqlite3.Connection, jobs: Path, group: str, *, again: bool) -> str:
@@ -50,16 +53,24 @@ def _packed(rows: sqlite3.Connection, jobs: Path, group: str, *, again: bool) ->
     return now
 
 
-def membership(rows: sqlite3.Connection, jobs: Path, group: str) -> tuple[int, list[str], list[str]]:
-    """Time of a folder of jobs, names that are new, names that are gone. Not listed where its time is the same."""
+def membership(
+    rows: sqlite3.Connection, jobs: Path, group: str, litter: set[str] | None = None
+) -> tuple[int, list[str], list[str]]:
+    """Time of a folder of jobs, names that are new, names that are gone. Not listed where its time is the same.
+
+    Drafts of job folders that are seen go into `litter`.
+    """
     when = listing.settled(listing.mtime(jobs / group))
     before = rows.execute("SELECT mtime_ns FROM groups WHERE name = ?", (group,)).fetchone()
     if before == (when,) and when > listing.UNSETTLED:
         return when, [], []
     try:
-        names = set(listing.names(jobs / group))
+        every = os.listdir(jobs / group)  # noqa: PTH208
     except (FileNotFoundError, NotADirectoryError):
-        names = set()
+        every = []
+    names = set(listing.shown(every))
+    if litter is not None:
+        litter.update(f"{group}/{name}" for name in drafts.among(every, drafts.OF_JOB))
     known = {name for name, _ in _known(rows, group)}
     return when, sorted(names - known), sorted(known - names)
 
@@ -112,7 +123,7 @@ def _changed(rows: sqlite3.Connection, jobs: Path, group: str) -> Iterator[str]:
         yield from (name for (name, mtime), now in zip(chunk, seen, strict=True) if now != mtime)
 
 
-def _read(rows: sqlite3.Connection, jobs: Path, group: str, names: Iterable[str]) -> dict[str, str]:
+def _read(rows: sqlite3.Connection, jobs: Path, group: str, names: Iterable[str], litter: set[str]) -> dict[str, str]:
     """Read these folders into the table."""
     aside: dict[str, str] = {}
     root, rest = f"{jobs}/{group}", iter(names)
@@ -127,6 +138,8 @@ def _read(rows: sqlite3.Connection, jobs: Path, group: str, names: Iterable[str]
                 aside[f"{group}/{name}"] = look
                 table.append((f"{group}/{name}", None, 0, 0, when))
             else:
+                if look.littered:
+                    litter.add(f"{group}/{name}")
                 table.append((f"{group}/{name}", look.state.value, int(look.held), look.attempts, when))
         rows.executemany(INSERT, table)
     return aside

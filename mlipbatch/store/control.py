@@ -40,7 +40,7 @@ def read_pause(project: Project) -> Pause | None:
     except (yaml.YAMLError, UnicodeDecodeError):
         raw = None
     said = {key: str(value) for key, value in raw.items()} if isinstance(raw, dict) else {}
-    return Pause(said.get("why", "paused by hand"), said.get("by", YOU), said.get("config", ""))
+    return Pause(said.get("why", "by hand"), said.get("by", YOU), said.get("config", ""))
 
 
 def pause(project: Project, pause: Pause) -> None:

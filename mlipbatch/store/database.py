@@ -95,10 +95,12 @@ def remove(path: Path, unwanted: set[str]) -> None:
 
 
 def add(path: Path, rows: Sequence[Row]) -> None:
-    """Add labels, all or none."""
+    """Add labels, all or none; those that are there are left: a daemon that was followed while it stood still adds none twice."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _connect(path) as database:
-        for row in rows:
+        with database.managed_connection() as tables:  # which makes them
+            tables.execute("BEGIN IMMEDIATE")  # nobody else adds any from here on
+        for row in [row for row in rows if not tables.execute(OF_JOB, (row.job,)).fetchone()]:
             database.write(_bare(row.atoms), key_value_pairs=_pairs(row), data=_data(row.atoms))
     with _tables(path) as tables:
         tables.execute("CREATE INDEX IF NOT EXISTS mlipbatch_jobs ON text_key_values (key, value)")

@@ -14,6 +14,7 @@ import yaml
 
 from mlipbatch.core.job import JobEntry, JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
+from mlipbatch.store import drafts
 from mlipbatch.store.durable import (
     Steps,
     append,
@@ -48,6 +49,7 @@ class Look:
     state: JobState
     held: bool
     attempts: int
+    littered: bool = False  # drafts of a daemon that was killed lie in it
 
 
 def look(folder: Path) -> Look:
@@ -69,7 +71,7 @@ def understand(folder: Path | str, names: Collection[str]) -> Look:
         else max(states, key=lambda name: (os.lstat(f"{folder}/{name}").st_mtime_ns, name))
     )
     attempts = [int(name[8:]) for name in names if name.startswith(ATTEMPT) and name[8:].isdigit()]
-    return Look(STATES[state], HOLD in names, max(attempts, default=0))
+    return Look(STATES[state], HOLD in names, max(attempts, default=0), bool(drafts.among(names)))
 
 
 def read_spec(folder: Path) -> JobSpec:

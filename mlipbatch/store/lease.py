@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -161,6 +162,27 @@ def is_locked(project: Project) -> bool:
     if last is None or _void(project.private, last):
         return False
     return last.owner is None or not owners.here(last.owner) or owners.running(last.owner)
+
+
+def silent_s(project: Project) -> float | None:
+    """Seconds since the holder's counter moved last, by the file server's clock alone; nothing is decided by it.
+
+    None where nobody holds the lease, or a file for comparison cannot be made (another's project, full disk).
+    """
+    if not is_locked(project):
+        return None
+    try:
+        with tempfile.TemporaryFile(dir=project.private) as fresh:
+            now = os.fstat(fresh.fileno()).st_mtime
+        return max(0.0, now - (project.private / "beat").stat().st_mtime)
+    except OSError:
+        return None
+
+
+def elsewhere(project: Project) -> str:
+    """The holder in words, where it is on another host, or unknown: whether it lives cannot be seen from here."""
+    last = latest(project.private)
+    return "" if last and last.owner and owners.here(last.owner) else owner(project)
 
 
 def _refuse_if_held(project: Project, last: Record, watch: Watch) -> None:

@@ -43,7 +43,12 @@ def groups(jobs: Path) -> list[str]:
 
 def names(group: Path) -> list[str]:
     """Names in a folder of jobs, unsorted; hidden ones, and those that are no text, are left out. Not all need be folders."""
-    return [name for name in os.listdir(group) if not name.startswith(".") and _is_text(name)]
+    return shown(os.listdir(group))
+
+
+def shown(every: Iterable[str]) -> list[str]:
+    """Those of the names in a folder of jobs that `names` gives."""
+    return [name for name in every if not name.startswith(".") and _is_text(name)]
 
 
 def _is_text(name: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,8 @@ def test_hold_is_seen(session: Session) -> None:
         (["show", "gen000/scf/nothing"], "is no job folder"),
         (["why", "."], "is no job folder"),
         (["cancel", "gen009"], "is no job folder"),
+        (["ls", "gen009"], "is no job folder"),
+        (["ls", "jobs/gen000/nosuch"], "is no job folder"),
     ],
 )
 def test_wrong_use_is_one_sentence(
@@ -110,3 +114,51 @@ def test_wrong_use_is_one_sentence(
     monkeypatch.chdir(session.project.root)
     with pytest.raises(InputError, match=sentence.replace("(", r"\(")):
         mb(*words)
+
+
+def test_of_a_holder_on_another_host_its_last_heartbeat_is_told(session: Session) -> None:
+    private = session.project.private
+    with project_lock(session.project) as lease:
+        here = json.loads(mb("status", str(session.project.root), "--json"))
+        assert (here["served"], here["served_by"]) == (True, "")
+        assert here["heartbeat_age_s"] < 60
+        path = private / f"lease.{lease.generation:06d}"
+        raw = path.read_text()
+        path.write_text(json.dumps({**json.loads(raw), "host": "login2"}))
+        os.utime(private / "beat", (time.time() - 720,) * 2)
+        before = sorted(private.iterdir())
+        assert "on login2, last heartbeat 12 min ago" in mb("status", str(session.project.root))
+        there = json.loads(mb("status", str(session.project.root), "--json"))
+        assert 719 < there["heartbeat_age_s"] < 800
+        assert "login2" in there["served_by"]
+        assert sorted(private.iterdir()) == before
+        (private / "beat").unlink()
+        assert "last heartbeat unknown" in mb("status", str(session.project.root))
+        path.write_text(raw)
+    assert json.loads(mb("status", str(session.project.root), "--json"))["heartbeat_age_s"] is None
+
+
+def test_a_job_that_cannot_be_read_is_told_of_and_stops_nothing_else(session: Session) -> None:
+    session.add(bash("bad", "exit 2"), bash("broken", "exit 2"), bash("torn", "exit 2"))
+    session.finish()
+    (session.folder("broken") / "FAILED").unlink()
+    (session.folder("torn") / "job.yaml").write_text("{")
+    for name, sentence in {"broken": "has no state file", "torn": "job.yaml cannot be read"}.items():
+        told = json.loads(mb("why", str(session.folder(name)), "--json"))
+        assert (told["state"], len(told["why"])) == ("?", 1)
+        assert f"gen000/generate/{name} is set aside: " in told["why"][0]
+        assert sentence in told["why"][0]
+        with pytest.raises(InputError, match=f"is set aside: .*{sentence}"):
+            mb("show", str(session.folder(name)))
+    assert mb("retry", str(session.project.root), "--dry-run") == "gen000/generate/bad\ngen000/generate/torn\n"
+
+
+def test_ls_takes_what_the_other_commands_take(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json.loads(mb("ls", str(session.project.root), "--json")) == []
+    session.add(bash("a", "true"))
+    monkeypatch.chdir(session.project.root)
+    for words in ([], ["."], ["jobs"], ["gen000"], ["jobs/gen000/generate"], ["gen000/generate/a"]):
+        assert "gen000/generate/a" in mb("ls", *words)
+    monkeypatch.chdir(session.project.root.parent)
+    with pytest.raises(InputError, match=r"^gen000/generate/a is not there, and .* is not in an mlipbatch project"):
+        mb("why", "gen000/generate/a")

@@ -89,14 +89,14 @@ class Session:
             jobfolder.create(self.project.jobs, spec)
             self.campaign.index.refresh(spec.id)
 
-    def until(self, done: Callable[[], bool], limit_s: float = 20.0) -> None:
+    def until(self, done: Callable[[], bool], limit_s: float = 120.0) -> None:
         end = time.monotonic() + limit_s
         while not done():
             assert time.monotonic() < end, f"still {self.states()}"
             if not self.campaign.tick():
                 time.sleep(0.02)
 
-    def finish(self, limit_s: float = 20.0) -> dict[str, str]:
+    def finish(self, limit_s: float = 120.0) -> dict[str, str]:
         self.until(lambda: self.campaign.finished, limit_s)
         return self.states()
 

@@ -55,8 +55,8 @@ def test_one_member_runs_out_of_time_and_the_others_go_on(project: Project, fake
     stubborn = f"echo slow >> {ran}; trap '' TERM; sleep 300 & echo $! > child; wait"
     session.add(bash("slow", stubborn, walltime_s=2, priority=9))
     session.work(4, 0.1, walltime_s=30)
-    session.until(lambda: any("its wall time was up" in line for line in session.history("slow")), 40)
-    session.until(lambda: all(session.state(f"j00{n}") is JobState.DONE for n in range(4)), 60)
+    session.until(lambda: any("its wall time was up" in line for line in session.history("slow")), 120)
+    session.until(lambda: all(session.state(f"j00{n}") is JobState.DONE for n in range(4)), 120)
     assert [name for name in session.runs() if name != "slow"] == ["j000", "j001", "j002", "j003"]
     drop_request(project, "cancel", ["gen000/generate/slow"])
     session.until(lambda: session.state("slow") is JobState.FAILED)
@@ -73,7 +73,7 @@ def test_a_batch_that_is_cut_off_spends_an_attempt_of_what_ran_and_none_of_what_
     def told(words: str) -> list[str]:
         return [name for name in names if any(words in line for line in session.history(name))]
 
-    session.until(lambda: told("before its turn came"), 40)
+    session.until(lambda: told("before its turn came"), 120)
     fake.heal("minute")
     assert set(session.finish(90).values()) == {"DONE"}
     cut = [sum(line.startswith("RUNNING -> PENDING") for line in session.history(name)) for name in names]
@@ -126,11 +126,11 @@ def test_a_requeued_batch_goes_on_where_it_was(project: Project, fake: FakeBench
     before = [
         f"j00{n}" for n in range(3)
     ]  # requeued while one of them had not yet said that it was over, that one would run again
-    session.until(lambda: all(session.state(name) is JobState.DONE for name in before), 30)
-    session.until(lambda: session.state("waits") is JobState.RUNNING, 30)
+    session.until(lambda: all(session.state(name) is JobState.DONE for name in before), 120)
+    session.until(lambda: session.state("waits") is JobState.RUNNING, 120)
     batch = (session.folder("waits") / "attempt-1" / "job_id").read_text().strip()
     fake.requeue(batch)
-    session.until(lambda: session.runs().count("waits") == 2, 30)
+    session.until(lambda: session.runs().count("waits") == 2, 120)
     gate.touch()
     assert set(session.finish(30).values()) == {"DONE"}
     assert session.runs() == [*before, "waits", "waits"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlipbatch.engine import copied
-from mlipbatch.engine.campaign import apply_request
+from mlipbatch.engine.campaign import apply_request, project_log
 from mlipbatch.store import jobfolder
 from mlipbatch.store.lease import Watch, acquire
 from mlipbatch.store.project import Project
@@ -97,3 +97,26 @@ def test_the_same_folder_by_another_path_is_no_copy(project: Project, fake: Fake
     after = serve(Project(tmp_path / "link"), fake)
     assert after.finish() == {"running": "DONE"}
     assert after.attempts("running") == 1
+
+
+def test_each_place_has_its_own_log_whatever_its_id_and_name(project: Project, tmp_path: Path) -> None:
+    copy = Project(
+        tmp_path / f"{project.name}.copy"
+    )  # were loggers named by paths, this one would be a child of the other
+    shutil.copytree(project.root, copy.root)
+    assert copy.id == project.id
+    logs = [project_log(one) for one in (project, copy)]
+    for log, word in zip(logs, ("original", "copied"), strict=True):
+        log.info(word)
+    assert [len(one.log.read_text().splitlines()) for one in (project, copy)] == [1, 1]
+    assert copy.log.read_text().endswith("copied\n")
+
+
+def test_what_comes_to_a_place_after_a_project_was_moved_away_logs_there(project: Project, tmp_path: Path) -> None:
+    project_log(project).info("before")
+    project.root.rename(tmp_path / "moved")
+    project.root.mkdir()
+    project_log(project).info("after")
+    assert project.log.read_text().endswith("after\n")
+    assert "after" not in Project(tmp_path / "moved").log.read_text()
+    assert len(project_log(project).handlers) == 1

@@ -92,9 +92,9 @@ def test_a_member_that_hangs_is_ended_and_its_neighbours_go_on(project: Project,
     session = ClusterSession(project, cluster_site(max_queued=1, bundle=10), cores=2)
     session.add(bash("hangs", "trap '' TERM; sleep 300 & echo $! > child; wait; sleep 300", walltime_s=2, priority=9))
     session.work(6, 0.2, walltime_s=30)
-    session.until(lambda: any("its wall time was up" in line for line in session.history("hangs")), 60)
+    session.until(lambda: any("its wall time was up" in line for line in session.history("hangs")), 120)
     assert not alive((session.folder("hangs") / "attempt-1" / "child").read_text())
-    session.until(lambda: [session.state(f"j00{n}") for n in range(6)] == [JobState.DONE] * 6, 60)
+    session.until(lambda: [session.state(f"j00{n}") for n in range(6)] == [JobState.DONE] * 6, 120)
     drop_request(project, "cancel", ["gen000/generate/hangs"])
     session.until(lambda: session.state("hangs") is JobState.FAILED)
     assert session.runs() == [f"j00{n}" for n in range(6)]

@@ -36,6 +36,7 @@ class Trouble(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="mlipbatch-", dir=MEMORY if MEMORY.is_dir() else None))
+        self.cache_before = os.environ["MLIPBATCH_CACHE"]
         os.environ["MLIPBATCH_CACHE"] = str(self.root / "cache")
         self.labels: dict[str, bytes] = {}
         self.undone: set[str] = set()  # labels that a person had put back
@@ -255,7 +256,7 @@ class Trouble(RuleBasedStateMachine):
             if hasattr(self, "world"):
                 self._peace()
         finally:
-            os.environ.pop("MLIPBATCH_CACHE")
+            os.environ["MLIPBATCH_CACHE"] = self.cache_before
             shutil.rmtree(self.root)
 
     def _peace(self) -> None:

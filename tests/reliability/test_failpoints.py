@@ -78,6 +78,7 @@ def judge(root: Path, when: int, suspended: bool) -> list[str]:
     wrong += [
         f"{name} ended as {states[name]}: {world.reasons()[name]}" for name in right if states[name] != right[name]
     ]
+    wrong += [f"{path} was left" for path in sorted(world.project.jobs.rglob(".*"))]
     wrong += [f"label {name} changed" for name, text in labels.items() if world.labels().get(name) != text]
     if data_set(world) != EXPECTED:
         wrong.append("the data set is another one")

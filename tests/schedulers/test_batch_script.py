@@ -123,7 +123,7 @@ def test_requeued_it_repeats_what_it_had_not_finished(made: Made) -> None:
         time.sleep(0.02)
     for process in (first.pid, int((waiting / "started").read_text().split()[1])):
         os.kill(process, signal.SIGKILL)
-    assert first.wait(20) != 0
+    assert first.wait(120) != 0
     assert made.run(SLURM_JOB_ID="7", SLURM_RESTART_COUNT="1") == 0
     assert exits(made) == ["0", "0"]
     assert [(made.root / m.attempt / "ran").read_text() for m in made.members] == ["x\n", "x\nx\n"]

@@ -92,7 +92,7 @@ def test_a_server_without_history_forgets_and_says_so(pbs: FakePbs) -> None:
 
 
 def until_gone(pbs: FakePbs, gone: str, live: str) -> set[str]:
-    for _ in range(200):
+    for _ in range(2000):
         jobs = pbs.scheduler.snapshot({gone: Path(), live: Path()}).jobs
         if gone not in jobs:
             break
@@ -103,7 +103,7 @@ def test_finished_jobs_are_asked_for_where_there_is_history(pbs: FakePbs) -> Non
     pbs.fault("ends_as", "-4")
     job = submit(pbs, "mb-mom000001")
     assert pbs.scheduler.accounting
-    for _ in range(200):
+    for _ in range(2000):
         state = pbs.scheduler.snapshot({job: Path()}).jobs[job].state
         if state not in IN_THE_QUEUE:
             break
@@ -116,7 +116,7 @@ def test_an_id_that_came_round_is_left_alone(pbs: FakePbs) -> None:
     pbs.fault("ids", 1)
     old = submit(pbs, "mb-old000001")
     pbs.scheduler.cancel(old, "mb-old000001")
-    for _ in range(200):
+    for _ in range(2000):
         if pbs.scheduler.snapshot({old: Path()}).jobs[old].state is QueueState.CANCELLED:
             break
     new = submit(pbs, "mb-new000001")
@@ -149,7 +149,7 @@ def submit_after(pbs: FakePbs, token: str) -> str:
 def test_a_job_that_fits_no_machine_is_stuck(pbs: FakePbs) -> None:
     pbs.fault("cpus", 1)
     job = submit(pbs, "mb-large0001", resources=Resources(2, 600))
-    for _ in range(200):
+    for _ in range(2000):
         entry = pbs.scheduler.snapshot({}).jobs[job]
         if entry.state is QueueState.STUCK:
             break

@@ -21,14 +21,14 @@ from mlipbatch.store.project import Project, create_project
 from tests.engine.fake_parts import VirtualClock
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from mlipbatch.store.lease import Locked, project_lock
 from mlipbatch.store.project import Project
 try:
     with project_lock(Project(Path(sys.argv[1]))) as lease:
         print(lease.generation, flush=True)
-        time.sleep(float(sys.argv[2]))
+        sys.stdin.read()
 except Locked:
     sys.exit(75)
 """
@@ -39,9 +39,10 @@ def project(tmp_path: Path) -> Project:
     return create_project(tmp_path / "p", b"input", "config")[0]
 
 
-def hold(project: Project, seconds: float = 60) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-c", HOLD, str(project.root), str(seconds)]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+def hold(project: Project) -> subprocess.Popen[str]:
+    """A process that holds the lease until its standard input is closed."""
+    argv = [sys.executable, "-c", HOLD, str(project.root)]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def test_one_holder_and_a_number_that_only_rises(project: Project) -> None:
@@ -56,9 +57,11 @@ def test_one_holder_and_a_number_that_only_rises(project: Project) -> None:
 
 
 def test_of_twenty_that_start_at_once_exactly_one_holds_it(project: Project) -> None:
-    started = [hold(project, 3) for _ in range(20)]
-    codes = sorted(process.wait() for process in started)
-    assert codes == [0] + [75] * 19
+    started = [hold(project) for _ in range(20)]
+    _until(lambda: sum(process.poll() is None for process in started) <= 1)
+    for process in started:
+        process.communicate()
+    assert sorted(process.returncode for process in started) == [0] + [75] * 19
 
 
 def test_a_killed_holder_is_followed_at_once(project: Project) -> None:
@@ -73,7 +76,7 @@ def test_a_killed_holder_is_followed_at_once(project: Project) -> None:
 
 def test_a_suspended_holder_is_followed_after_five_minutes_and_writes_nothing_when_it_goes_on(project: Project) -> None:
     clock = VirtualClock()
-    old = hold(project, 0.5)
+    old = hold(project)
     assert old.stdout is not None
     assert old.stdout.readline() == "1\n"
     old.send_signal(signal.SIGSTOP)
@@ -87,7 +90,8 @@ def test_a_suspended_holder_is_followed_after_five_minutes_and_writes_nothing_wh
     mine = acquire(project, watch, clock)
     before = _files(project)
     old.send_signal(signal.SIGCONT)
-    assert old.wait() == 0
+    old.communicate()
+    assert old.returncode == 0
     assert _files(project) == before
     mine.check()
 
@@ -102,7 +106,7 @@ def _files(project: Project) -> dict[str, str]:
 
 
 def _until(done: Callable[[], bool]) -> None:
-    for _ in range(500):
+    for _ in range(12_000):
         if done():
             return
         time.sleep(0.01)
