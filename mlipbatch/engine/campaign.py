@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from logging.handlers import RotatingFileHandler
 
@@ -66,6 +67,12 @@ class Campaign:
         self._tidy = Tidy()
         self._untold: set[str] | None = None  # jobs that the stages have to hear of; None: of all
         self._settled = False  # stages were asked, and wanted nothing more
+
+    def close(self) -> None:
+        """Leave the project's log, and the cache to whoever serves it next on this machine."""
+        close_log(self.log)
+        with suppress(sqlite3.Error):
+            self.index.close()
 
     @property
     def finished(self) -> bool:

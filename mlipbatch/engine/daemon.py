@@ -11,7 +11,7 @@ from types import FrameType
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.engine import copied, snapshot
-from mlipbatch.engine.campaign import Campaign, close_log
+from mlipbatch.engine.campaign import Campaign
 from mlipbatch.engine.patience import patience
 from mlipbatch.engine.place import Placing
 from mlipbatch.engine.retries import Retries, may_pass
@@ -199,7 +199,7 @@ class Daemon:
         if lease := self._leases.pop(root, None):
             lease.close()
         if served:
-            close_log(served.campaign.log)
+            served.campaign.close()
 
     def _sleep(self) -> None:
         """Wait for the next look; the leases' counters move on meanwhile."""
