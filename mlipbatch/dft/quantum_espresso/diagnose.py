@@ -28,12 +28,12 @@ SIGNALS = {
 
 # what others than pw.x say of a run's end, on standard error or in the output -> name; first match wins
 KILLED = (
-    (r"DUE TO TIME LIMIT|walltime .*exceeded|TERM_RUNLIMIT", names.SCHEDULER["out_of_walltime"]),
+    (r"DUE TO TIME LIMIT|walltime [^\n]{,80}exceeded|TERM_RUNLIMIT", names.SCHEDULER["out_of_walltime"]),
     (r"DUE TO NODE FAILURE|NODE_FAIL", names.SCHEDULER["node_failure"]),
     (r"DUE TO PREEMPTION", names.SCHEDULER["preempted"]),
-    (r"oom-kill|Out Of Memory|mem(?:ory)? .*exceeded (?:memory )?limit|TERM_MEMLIMIT", names.SCHEDULER["out_of_memory"]),
-    (r"[Ee]rror allocating \d+ bytes|insufficient virtual memory|[Cc]annot allocate memory|not enough memory", names.OUT_OF_MEMORY),
-    (r"out of memory|bad_alloc|Allocation would exceed memory limit", names.OUT_OF_MEMORY),
+    (r"oom-kill|Out Of Memory|mem(?:ory)? [^\n]{,80}exceeded (?:memory )?limit|TERM_MEMLIMIT", names.SCHEDULER["out_of_memory"]),
+    (r"[Ee]rror allocating \d+ bytes|insufficient virtual memory|[Cc]annot allocate memory", names.OUT_OF_MEMORY),
+    (r"out of memory|not enough memory|bad_alloc|Allocation would exceed memory limit", names.OUT_OF_MEMORY),
     (r"No space left on device|Disk quota exceeded", names.DISK_FULL),
 )  # fmt: skip
 # what names a death by a signal where nothing else does

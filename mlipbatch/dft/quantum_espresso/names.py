@@ -13,7 +13,6 @@ NOT_PWX = "output_stdout_parse"
 CHARGE = "charge_is_wrong"
 WALLTIME_INTERRUPTED = "out_of_walltime_interrupted"
 INTERRUPTED_RELAXATION = "ionic_interrupted_partial_trajectory"
-IONIC_NOT_CONVERGED = "ionic_convergence_not_reached"
 IONIC_EXCEPT_FINAL = "ionic_convergence_reached_except_in_final_scf"
 IONIC_STEPS = "ionic_cycle_exceeded_nstep"
 IONIC_ELECTRONIC = "ionic_cycle_electronic_convergence_not_reached"
@@ -71,10 +70,10 @@ ERRORS: tuple[tuple[str, str], ...] = (
     (r"^readpp:|^read_?upf\w*:|^read_pseudo\w*:|upf.* not found|pseudo.* not found", "missing_pseudo"),
     (r"species .* nonexistent|atomic_positions.*nonexistent", "unknown_species"),
     (r"bad line in namelist|^read_namelists:", "bad_namelist"),
-    (r"no space left|disk quota|error writing|^write_rhog:|^davcio:|error while writing|^diropn:", DISK_FULL),
+    (r"no space left|disk quota|error writing|^write_rhog:|^davcio:|error while writing", DISK_FULL),
     (r"error allocating|cannot allocate|insufficient virtual memory|allocation.* failed|out of memory|not enough memory",
      OUT_OF_MEMORY),
-    (r"^(read_\w+|card_\w+|iosys|setup|set_\w+|input|check_\w+|readfile|latgen|recips|cell_base\w*|init_\w+|xclib\w*):",
+    (r"^(read_\w+|\w*checkin|card_\w+|iosys|setup|set_\w+|input|check_\w+|readfile|latgen|recips|cell_base\w*|init_\w+|xclib\w*):",
      "bad_input"),
     (r"^[cr]diaghg|^rotate_wfc|^[pc]*[cr]egterg|^rotate_xpsi|^ppcg|^paro|diag", "diagonalization_failed"),
 )  # fmt: skip

@@ -17,33 +17,33 @@ HEADER = {
     "bands": rf"number of Kohn-Sham states\s*=\s*({NUMBER})",
     "ecutwfc": rf"kinetic-energy cutoff\s*=\s*({NUMBER})",
     "volume": rf"unit-cell volume\s*=\s*({NUMBER})",  # bohr^3
-    "conv_thr": rf"convergence threshold\s*=\s*({NUMBER})\s*\n\s*mixing beta",  # 1D-RISM has a threshold of its own before
+    "conv_thr": rf"convergence threshold\s*=\s*({NUMBER})[^\S\n]*\n[^\S\n]*mixing beta",  # not that of RISM
     "kpoints": r"number of k points\s*=\s*(\d+)",
     "symmetries": r"(\d+) Sym\. ?Ops",
 }
 ENERGY = re.compile(rf"^(!+)\s+total energy\s*=\s*({NUMBER})\s*Ry", re.MULTILINE)
 ANY_ENERGY = re.compile(r"^!+\s+total energy\s*=", re.MULTILINE)
-THRESHOLD = re.compile(rf"^\s+scf convergence threshold\s*=\s*({NUMBER})\s*$", re.MULTILINE)
+THRESHOLD = re.compile(rf"^ *scf convergence threshold\s*=\s*({NUMBER})[^\S\n]*$", re.MULTILINE)
 ACCURACY = re.compile(rf"estimated scf accuracy\s*<\s*({NUMBER})\s*Ry")
 CONVERGED = re.compile(r"convergence has been achieved(?: in\s+(\d+) iterations)?")
 NOT_ACHIEVED = re.compile(r"convergence NOT achieved(?: after\s+(\d+) iterations)?")
-ITERATION = re.compile(r"^\s+iteration #\s*(\d+)", re.MULTILINE)
-COMPONENT = r"\s*([-+]?\d*\.\d{8})"  # 14 columns, so that large ones touch
-FORCE = re.compile(rf"^\s+atom\s+(\d+)\s+type\s+\S+\s+force ={COMPONENT * 3}\s*$", re.MULTILINE)
+ITERATION = re.compile(r"^ +iteration #\s*(\d+)", re.MULTILINE)
+COMPONENT = r" *([-+]?\d*\.\d{8})"  # 14 columns, so that large ones touch
+FORCE = re.compile(rf"^ +atom +(\d+) +type +\S+ +force ={COMPONENT * 3} *$", re.MULTILINE)
 # Ry/bohr^3 and, in three narrower columns that may be stars, kbar
 STRESS = re.compile(rf"total\s+stress\s.*\n((?:(?:[^\S\n]+{NUMBER}){{3}}[^\S\n]+\S+.*\n){{3}})")
-MAGNETIZATION = re.compile(rf"^\s+(total|absolute) magnetization\s*=\s*({NUMBER})", re.MULTILINE)
+MAGNETIZATION = re.compile(rf"^ +(total|absolute) magnetization\s*=\s*({NUMBER})", re.MULTILINE)
 SITE = re.compile(
-    rf"^\s+\d+\s+([A-Za-z]\S*)\s+tau\(\s*\d+\)\s*=\s*\(\s*{NUMBER}\s+{NUMBER}\s+{NUMBER}\s*\)", re.MULTILINE
+    rf"^ +\d+ +([A-Za-z]\S*) +tau\(\s*\d+\)\s*=\s*\(\s*{NUMBER}\s+{NUMBER}\s+{NUMBER}\s*\)", re.MULTILINE
 )
-WALL = re.compile(r"^\s+PWSCF\s+:.*CPU\s+(.*?)\s*WALL", re.MULTILINE)
-MESSAGE = r"[^\S\n]*\n?((?:(?!\s*%%%)[^\n]*\n?){0,3})"  # up to three lines
+WALL = re.compile(r"^ +PWSCF +:.*CPU\s+(.*?)\s*WALL", re.MULTILINE)
+MESSAGE = r"[^\S\n]*\n?((?:(?! *%%%)[^\n]*\n?){0,3})"  # up to three lines
 ERROR = re.compile(
     rf"Error in routine[^\S\n]+([^\n(]*?)[^\S\n]*\(\s*(-?\d+|\*+)\s*\):?{MESSAGE}"
     rf"|from[^\S\n]+([^\n:]*?)[^\S\n]*:\s*error\s*#\s*(-?\d+|\*+){MESSAGE}"
 )
 JOB_DONE = re.compile(
-    r"^\s*JOB DONE\.[^\n]*\n(?:.*\n){0,20}?=-{70,}=", re.MULTILINE
+    r"^ *JOB DONE\.[^\n]*\n(?:.*\n){0,20}?=-{70,}=", re.MULTILINE
 )  # with the line that closes the file
 ENERGIES = re.compile(r"-?\d+\.\d{4}")
 BANDS = re.compile(r"bands \(ev\):[^\S\n]*\n\s*\n((?:[-\d. ]+\n)+)")
@@ -149,7 +149,7 @@ def _converged(cycle: str, final: str, hybrid: bool) -> bool:
 def errors(text: str) -> list[tuple[str, int, str]]:
     """Every `Error in routine`: (routine, number, message in one line); 0 for a number that did not fit its columns."""
     found = []
-    for match in ERROR.finditer(text) if "rror in routine" in text or "error" in text else ():
+    for match in ERROR.finditer(text) if "Error in routine" in text or "error" in text else ():
         routine, code, message = match.group(1, 2, 3) if match[1] is not None else match.group(4, 5, 6)
         found.append((routine.strip(), 0 if "*" in code else int(code[:9]), " ".join(message.split())))
     return found
