@@ -9,7 +9,7 @@ RELAXATION = "no label: run an scf on the structure you want"
 INPUT = "mend the input: the message says which line or value"
 
 ADVICE = {
-    "electronic_convergence_not_reached": "mixing_beta 0.3 with more electron_maxstep, mixing_mode = 'local-TF', or more smearing",
+    "electronic_convergence_not_reached": "mixing_beta 0.3 and more electron_maxstep, mixing_mode = 'local-TF', more smearing",
     "computing_cholesky": DIAGONALIZATION,
     "s_matrix_not_positive_definite": DIAGONALIZATION,
     "zhegvd_failed": DIAGONALIZATION,

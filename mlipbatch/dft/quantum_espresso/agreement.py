@@ -107,9 +107,9 @@ def _kpoints(run: Run, asked: Asked) -> Iterator[Finding]:
 def _plausible(points: int, asked: Asked, symmetries: float | None) -> bool:
     """Irreducible points of a mesh: at least all of them over the symmetries and time reversal.
 
-    At most all of them, if the mesh is the same in all directions and not shifted. If not, it may be less symmetric than the lattice, and
-    pw.x, which folds it by the lattice's operations and unfolds it by those that the crystal lacks, makes more of it
-    (a rattled body-centred cell: 281 points of 6 6 5).
+    At most all of them, if the mesh is the same in all directions and not shifted. If not, it may be less symmetric than the
+    lattice, and pw.x, which folds it by the lattice's operations and unfolds it by those that the crystal lacks, makes more of
+    it (a rattled body-centred cell: 281 points of 6 6 5).
     """
     whole = math.prod(asked.mesh or (1, 1, 1))
     fewest = math.ceil(whole / (2 * (symmetries or MOST_SYMMETRIES)))

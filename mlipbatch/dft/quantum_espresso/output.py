@@ -33,9 +33,7 @@ FORCE = re.compile(rf"^ +atom +(\d+) +type +\S+ +force ={COMPONENT * 3} *$", re.
 # Ry/bohr^3 and, in three narrower columns that may be stars, kbar
 STRESS = re.compile(rf"total\s+stress\s.*\n((?:(?:[^\S\n]+{NUMBER}){{3}}[^\S\n]+\S+.*\n){{3}})")
 MAGNETIZATION = re.compile(rf"^ +(total|absolute) magnetization\s*=\s*({NUMBER})", re.MULTILINE)
-SITE = re.compile(
-    rf"^ +\d+ +([A-Za-z]\S*) +tau\(\s*\d+\)\s*=\s*\(\s*{NUMBER}\s+{NUMBER}\s+{NUMBER}\s*\)", re.MULTILINE
-)
+SITE = re.compile(rf"^ +\d+ +([A-Za-z]\S*) +tau\(\s*\d+\)\s*=\s*\(\s*{NUMBER}\s+{NUMBER}\s+{NUMBER}\s*\)", re.MULTILINE)
 WALL = re.compile(r"^ +PWSCF +:.*CPU\s+(.*?)\s*WALL", re.MULTILINE)
 MESSAGE = r"[^\S\n]*\n?((?:(?! *%%%)[^\n]*\n?){0,3})"  # up to three lines
 ERROR = re.compile(
@@ -131,12 +129,17 @@ def read_output(text: str) -> Run:
         magnetization=moments.get("total"),
         absolute_magnetization=moments.get("absolute"),
         wall_s=seconds(wall[1]) if wall else None,
-        job_done=JOB_DONE.search(final if energy else run) is not None,
+        job_done=_job_done(final if energy else run),
         markers=tuple(name for name, marker in MARKERS.items() if marker in run),
         fermi=_fermi(cycle),
         lowest_top=_lowest_top(cycle),
         band_gap=_gap(final or cycle),
     )
+
+
+def _job_done(text: str) -> bool:
+    """Is the output closed, with no SCF step after that?"""
+    return JOB_DONE.search(text, max(text.rfind(" iteration #"), 0)) is not None
 
 
 def _converged(cycle: str, final: str, hybrid: bool) -> bool:
