@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from mlipbatch.dft.quantum_espresso import names
 from mlipbatch.dft.quantum_espresso.asked import Asked
-from mlipbatch.dft.quantum_espresso.output import Run
+from mlipbatch.dft.quantum_espresso.output import NUMBER, Run, number
 
 Finding: TypeAlias = tuple[str, str]  # name, sentence
 
@@ -64,8 +64,8 @@ def _crowded(run: Run) -> bool:
 
 def _width(run: Run) -> float:
     """Width of the smearing in eV."""
-    found = re.search(r"width \(Ry\)=\s*([\d.]+)", run.smearing or "")
-    return float(found[1]) * 13.6057 if found else 0.0
+    found = re.search(rf"width \(Ry\)=\s*({NUMBER})", run.smearing or "")
+    return number(found[1]) * 13.6057 if found else 0.0
 
 
 def _fixed_occupations(run: Run, asked: Asked | None) -> Iterator[Finding]:

@@ -89,7 +89,11 @@ def facts_of(run: Run, evidence: Evidence) -> dict[str, Fact]:
         "signal": evidence.signal,
         "error": f"{found[0][0]} ({found[0][1]}): {found[0][2]}" if found else None,
     }
-    return {key: value for key, value in facts.items() if value is not None}
+    return {
+        key: value
+        for key, value in facts.items()
+        if value is not None and (not isinstance(value, float) or math.isfinite(value))
+    }
 
 
 def slope(accuracies: Sequence[float]) -> float | None:

@@ -7,7 +7,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?"
+NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[EeDd][-+]?\d+)?"
 START = "Program PWSCF"
 CYCLE = "Self-consistent Calculation"
 FOLLOWING = re.compile(r"\n     Program \S+ v\.")  # another program that wrote to the same file
@@ -19,7 +19,7 @@ HEADER = {
     "volume": rf"unit-cell volume\s*=\s*({NUMBER})",  # bohr^3
     "conv_thr": rf"convergence threshold\s*=\s*({NUMBER})[^\S\n]*\n[^\S\n]*mixing beta",  # not that of RISM
     "kpoints": r"number of k points\s*=\s*(\d+)",
-    "symmetries": r"(\d+) Sym\. ?Ops",
+    "symmetries": r"(\d{1,4}) Sym\. ?Ops",
 }
 ENERGY = re.compile(rf"^(!+)\s+total energy\s*=\s*({NUMBER})\s*Ry", re.MULTILINE)
 ANY_ENERGY = re.compile(r"^!+\s+total energy\s*=", re.MULTILINE)
@@ -27,9 +27,9 @@ THRESHOLD = re.compile(rf"^ *scf convergence threshold\s*=\s*({NUMBER})[^\S\n]*$
 ACCURACY = re.compile(rf"estimated scf accuracy\s*<\s*({NUMBER})\s*Ry")
 CONVERGED = re.compile(r"convergence has been achieved(?: in\s+(\d+) iterations)?")
 NOT_ACHIEVED = re.compile(r"convergence NOT achieved(?: after\s+(\d+) iterations)?")
-ITERATION = re.compile(r"^ +iteration #\s*(\d+)", re.MULTILINE)
+ITERATION = re.compile(r"^ +iteration #\s*(\d{1,9})", re.MULTILINE)
 COMPONENT = r" *([-+]?\d*\.\d{8})"  # 14 columns, so that large ones touch
-FORCE = re.compile(rf"^ +atom +(\d+) +type +\S+ +force ={COMPONENT * 3} *$", re.MULTILINE)
+FORCE = re.compile(rf"^ +atom +(\d{{1,9}}) +type +\S+ +force ={COMPONENT * 3} *$", re.MULTILINE)
 # Ry/bohr^3 and, in three narrower columns that may be stars, kbar
 STRESS = re.compile(rf"total\s+stress\s.*\n((?:(?:[^\S\n]+{NUMBER}){{3}}[^\S\n]+\S+.*\n){{3}})")
 MAGNETIZATION = re.compile(rf"^ +(total|absolute) magnetization\s*=\s*({NUMBER})", re.MULTILINE)
@@ -43,7 +43,7 @@ ERROR = re.compile(
 JOB_DONE = re.compile(
     r"^ *JOB DONE\.[^\n]*\n(?:.*\n){0,20}?=-{70,}=", re.MULTILINE
 )  # with the line that closes the file
-ENERGIES = re.compile(r"-?\d+\.\d{4}")
+ENERGIES = re.compile(r"-?\d{1,9}\.\d{4}")
 BANDS = re.compile(r"bands \(ev\):[^\S\n]*\n\s*\n((?:[-\d. ]+\n)+)")
 EXCHANGE_AGAIN = "now go back to refine exchange calculation"
 EXCHANGE_REACHED = "EXX self-consistency reached"
@@ -160,7 +160,7 @@ def errors(text: str) -> list[tuple[str, int, str]]:
 
 def seconds(text: str) -> float | None:
     """pw.x's times: ` 1h23m`, `1m 2.30s`, `6.74s`, in s."""
-    parts = re.findall(r"(\d+\.?\d*)\s*([dhms])", text)
+    parts = re.findall(r"(\d{1,9}(?:\.\d{0,9})?)\s*([dhms])", text)
     return sum(float(value) * UNITS[unit] for value, unit in parts) if parts else None
 
 
