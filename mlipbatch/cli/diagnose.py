@@ -20,18 +20,21 @@ def diagnose(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a list with all facts found.")] = False,
 ) -> None:
-    """Say of each output whether it may become a label: PATH, ok or failed, the failure's name, a sentence.
+    """Say of each output whether it may become a label: PATH, ok or failed, the failure's name, a sentence with what to do.
 
-    Used beside an output STEM.out: STEM.pwi or STEM.in, STEM.err, STEM.CRASH or CRASH. Exit code 0 when all are ok, else 1.
+    An output may be packed (gzip, bzip2, xz); of several runs in one file the last counts. Used beside an output STEM.out:
+    STEM.pwi or STEM.in, STEM.err, STEM.CRASH or CRASH. Exit code 0 when all are ok, else 1.
     """
+    from mlipbatch.dft.quantum_espresso.advice import advice
     from mlipbatch.dft.quantum_espresso.diagnose import diagnose_output
 
     verdicts = []
     for path in outputs:
         verdict = diagnose_output(path / "pw.out" if path.is_dir() else path, exit_code)
-        verdicts.append({"path": str(path), **asdict(verdict)})
+        cure = advice(verdict.name)
+        verdicts.append({"path": str(path), **asdict(verdict), "advice": cure})
         if not json:
-            words = ["ok"] if verdict.ok else ["failed", verdict.name, verdict.sentence]
+            words = ["ok"] if verdict.ok else ["failed", verdict.name, f"{verdict.sentence} ({cure})"]
             common.result("\t".join([_shown(path), *words]))
     if json:
         common.result_json(verdicts)

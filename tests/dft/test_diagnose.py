@@ -15,6 +15,14 @@ from tests.dft.conftest import DATA
 NOT_CONVERGED = "electronic_convergence_not_reached"
 CASES = {  # output under tests/data: (exit code, verdict)
     "qe_more/stars": (0, "ok"),
+    "qe_more/bands": (0, "results_missing"),
+    "qe_more/hybrid": (0, "ok"),
+    "qe_more/md": (0, "ok"),
+    "qe_more/relax": (0, "ok"),
+    "qe_more/relax_nstep": (3, "ionic_cycle_exceeded_nstep"),
+    "qe_more/relax_scf": (2, "ionic_cycle_electronic_convergence_not_reached"),
+    "qe_more/vcrelax": (0, "ok"),
+    "qe_more/vcrelax_loose": (0, "ionic_convergence_reached_except_in_final_scf"),
     "qe_cases/atoms_overlap/fail": (1, "atoms_overlap"),
     "qe_cases/bad_namelist/fail": (1, "bad_namelist"),
     "qe_cases/bad_namelist/fail_mode": (1, "bad_input"),

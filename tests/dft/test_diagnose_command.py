@@ -29,6 +29,7 @@ def test_a_line_each_and_nothing_else() -> None:
     assert first == f"{good}\tok"
     assert second.split("\t")[:3] == [str(bad), "failed", "electronic_convergence_not_reached"]
     assert len(second.split("\t")) == 4
+    assert "mixing_beta 0.3" in second  # what to do about it
     assert result.stderr == ""
 
 
@@ -50,6 +51,8 @@ def test_json_has_the_facts() -> None:
     failed, good = json.loads(result.stdout)
     assert (failed["ok"], failed["name"]) == (False, "electronic_convergence_not_reached")
     assert failed["facts"]["iterations"] == 30
+    assert "mixing_beta 0.3" in failed["advice"]
+    assert good["advice"] == ""
     assert (good["ok"], good["facts"]["version"]) == (True, "7.2")
 
 

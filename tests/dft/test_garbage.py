@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,18 @@ def test_a_huge_output_is_read_by_its_ends(tmp_path: Path) -> None:
     verdict = diagnose_output(output, 0)
     assert verdict.ok
     assert verdict.facts["wall_s"] == pytest.approx(diagnose_output(DATA / "qe_cases/walltime/ref.pwo").facts["wall_s"])
+
+
+@pytest.mark.parametrize("word", ["9" * 5000, "1.2.3", "-", ".", "1e999", "NaN", "*****", "", "1d-400", "\n"])
+@pytest.mark.parametrize(
+    "case", ["qe_cases/walltime/ref", "qe_cases/too_few_bands/fail6", "qe_more/hybrid", "qe_more/vcrelax_loose"]
+)
+def test_numbers_that_are_none(word: str, case: str) -> None:
+    text, asked = (DATA / f"{case}.pwo").read_text(), (DATA / f"{case}.pwi").read_text()
+    spoilt, wanted = (re.sub(r"(?<=[=<#]) *[-+\d][-+.\dEe]*", word, each) for each in (text, asked))
+    verdict = decide(Evidence(output=spoilt, asked=read_input(wanted)))
+    assert not verdict.ok
+    json.dumps(dict(verdict.facts), allow_nan=False)
+    for field in ("width (Ry)=", "iteration #", "P="):
+        one = re.sub(rf"({re.escape(field)}) *\S+", rf"\1 {word}", text)
+        decide(Evidence(output=one, asked=read_input(asked)))

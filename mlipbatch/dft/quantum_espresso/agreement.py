@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from mlipbatch.dft.quantum_espresso import names
 from mlipbatch.dft.quantum_espresso.asked import Asked
-from mlipbatch.dft.quantum_espresso.output import Run
+from mlipbatch.dft.quantum_espresso.output import NUMBER, Run, number
 
 Finding: TypeAlias = tuple[str, str]  # name, sentence
 
@@ -18,7 +18,7 @@ NONMETALS = frozenset({
     "Si", "P", "S", "Cl", "Ar", "Ge", "As", "Se", "Br", "Kr", "Te", "I", "Xe", "At", "Rn",
 })  # fmt: skip
 DENSE = 1000.0  # bohr^3 an atom: below it metal atoms make a metal and not a gas
-EMPTY = 3.0  # widths of the smearing above the Fermi energy, where a state is empty
+FILLED = 3.0  # widths of the smearing below the Fermi energy, where a state is filled
 MOST_SYMMETRIES = 48  # of a lattice
 PRINTED = 0.06  # relative error of a threshold printed with two digits
 
@@ -33,24 +33,39 @@ def findings(run: Run, asked: Asked | None) -> Iterator[Finding]:
 
 
 def _bands(run: Run) -> Iterator[Finding]:
+    """Too few bands are wrong for certain only in a metal; an insulator with smearing needs none that are empty."""
     bands, electrons = run.header.get("bands"), run.header.get("electrons")
-    if bands is None or electrons is None or not run.smearing:
+    if bands is None or electrons is None or not run.smearing or not _metal(run):
         return
     if 2 * bands <= electrons + 1e-6:
         yield names.TOO_FEW_BANDS, f"{bands:g} bands for {electrons:g} electrons leave none empty, which smearing needs"
     usual = max(round(0.6 * electrons), round(0.5 * electrons) + 4)  # what pw.x takes itself, with smearing
-    filled = run.lowest_top is None or run.fermi is None or run.lowest_top < run.fermi + EMPTY * _width(run)
+    filled = run.lowest_top is None or run.fermi is None or run.lowest_top < run.fermi - FILLED * _width(run)
     if bands < usual - 1 and filled:
         yield (
             names.TOO_FEW_BANDS,
-            f"{bands:g} bands, fewer than the {usual} that pw.x takes itself, and the highest is not empty",
+            f"{bands:g} bands, fewer than the {usual} that pw.x takes itself, and the highest is filled",
         )
+
+
+def _metal(run: Run) -> bool:
+    """Are all its elements metals, and its atoms not those of a gas?"""
+    elements = _elements(run)
+    return bool(elements) and _crowded(run) and not elements & NONMETALS
+
+
+def _elements(run: Run) -> set[str]:
+    return {match[0] for label in run.symbols if (match := re.match(r"[A-Z][a-z]?", label))}
+
+
+def _crowded(run: Run) -> bool:
+    return run.header.get("volume", math.inf) < DENSE * run.header.get("natoms", 1)
 
 
 def _width(run: Run) -> float:
     """Width of the smearing in eV."""
-    found = re.search(r"width \(Ry\)=\s*([\d.]+)", run.smearing or "")
-    return float(found[1]) * 13.6057 if found else 0.0
+    found = re.search(rf"width \(Ry\)=\s*({NUMBER})", run.smearing or "")
+    return number(found[1]) * 13.6057 if found else 0.0
 
 
 def _fixed_occupations(run: Run, asked: Asked | None) -> Iterator[Finding]:
@@ -64,22 +79,24 @@ def _fixed_occupations(run: Run, asked: Asked | None) -> Iterator[Finding]:
             names.FIXED_OCCUPATIONS,
             f"fixed occupations, yet the bands overlap by {-run.band_gap:.2f} eV: it is a metal",
         )
-    elements = {match[0] for label in run.symbols if (match := re.match(r"[A-Z][a-z]?", label))}
-    crowded = run.header.get("volume", math.inf) < DENSE * run.header.get("natoms", 1)
-    if elements and crowded and not elements & NONMETALS:
+    if _metal(run):
         yield (
             names.FIXED_OCCUPATIONS,
-            f"fixed occupations on {', '.join(sorted(elements))}, a metal: wrong without a warning",
+            f"fixed occupations on {', '.join(sorted(_elements(run)))}, a metal: wrong without a warning",
         )
 
 
 def _kpoints(run: Run, asked: Asked) -> Iterator[Finding]:
+    if asked.kpoints is None and not _crowded(run):
+        return  # a molecule in a box
     if asked.kpoints is None:
         yield names.KPOINTS_MISSING, "the input has no K_POINTS card: pw.x ran at gamma without a word"
         return
     points = run.header.get("kpoints")
     if points is None:
         return
+    if asked.number("nspin") == 2 and points % 2 == 0 and run.version and run.version[0] in "45":
+        points /= 2  # one for each spin
     if asked.kpoints == "gamma" and points != 1:
         yield names.MISMATCH, f"the input asks for gamma, the output has {points:g} k-points"
     if asked.mesh is not None and not _plausible(int(points), asked, run.header.get("symmetries")):
@@ -90,15 +107,15 @@ def _kpoints(run: Run, asked: Asked) -> Iterator[Finding]:
 def _plausible(points: int, asked: Asked, symmetries: float | None) -> bool:
     """Irreducible points of a mesh: at least all of them over the symmetries and time reversal.
 
-    At most all of them, if the mesh is the same in all directions. If not, it may be less symmetric than the lattice, and
-    pw.x, which folds it by the lattice's operations and unfolds it by those that the crystal lacks, makes more of it
-    (a rattled body-centred cell: 281 points of 6 6 5).
+    At most all of them, if the mesh is the same in all directions and not shifted. If not, it may be less symmetric than the
+    lattice, and pw.x, which folds it by the lattice's operations and unfolds it by those that the crystal lacks, makes more of
+    it (a rattled body-centred cell: 281 points of 6 6 5).
     """
     whole = math.prod(asked.mesh or (1, 1, 1))
     fewest = math.ceil(whole / (2 * (symmetries or MOST_SYMMETRIES)))
     if whole > 1 and not any(asked.shift):
         fewest = max(fewest, 2)  # gamma and something else
-    even = len(set(asked.mesh or (1,))) == 1
+    even = len(set(asked.mesh or (1,))) == 1 and not any(asked.shift)
     return fewest <= points <= (whole if even else MOST_SYMMETRIES * whole)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mlipbatch.core.failure import Diagnosis, Fact
-from mlipbatch.dft.quantum_espresso import names
+from mlipbatch.dft.quantum_espresso import names, relaxation
 from mlipbatch.dft.quantum_espresso.agreement import PRINTED, Finding, findings
 from mlipbatch.dft.quantum_espresso.evidence import Evidence, gather
-from mlipbatch.dft.quantum_espresso.output import START, Run, errors, read_output
+from mlipbatch.dft.quantum_espresso.output import START, Run, errors, last_run, read_output
 
 SLOPE_STEPS = 10  # SCF steps whose trend is taken
 SIGNALS = {
@@ -25,12 +26,20 @@ SIGNALS = {
     24: "SIGXCPU",
 }
 
-# text on standard error that is not pw.x's own -> name
-STANDARD_ERROR = (
-    (r"DUE TO TIME LIMIT|walltime .*exceeded", names.SCHEDULER["out_of_walltime"]),
-    (r"oom-kill|Out Of Memory|memory .*exceeded limit", names.SCHEDULER["out_of_memory"]),
-    (r"Error allocating \d+ bytes|insufficient virtual memory|Cannot allocate memory", names.OUT_OF_MEMORY),
+# what others than pw.x say of a run's end, on standard error or in the output -> name; first match wins
+KILLED = (
+    (r"DUE TO TIME LIMIT|walltime [^\n]{,80}exceeded|TERM_RUNLIMIT", names.SCHEDULER["out_of_walltime"]),
+    (r"DUE TO NODE FAILURE|NODE_FAIL", names.SCHEDULER["node_failure"]),
+    (r"DUE TO PREEMPTION", names.SCHEDULER["preempted"]),
+    (r"oom-kill|Out Of Memory|mem(?:ory)? [^\n]{,80}exceeded (?:memory )?limit|TERM_MEMLIMIT", names.SCHEDULER["out_of_memory"]),
+    (r"[Ee]rror allocating \d+ bytes|insufficient virtual memory|[Cc]annot allocate memory", names.OUT_OF_MEMORY),
+    (r"out of memory|not enough memory|bad_alloc|Allocation would exceed memory limit", names.OUT_OF_MEMORY),
     (r"No space left on device|Disk quota exceeded", names.DISK_FULL),
+)  # fmt: skip
+# what names a death by a signal where nothing else does
+SIGNAL = re.compile(
+    r"Program received signal SIG\w+|SIGSEGV|[Ss]egmentation fault|SIGTERM|SIGKILL|SIGBUS|SIGFPE|Bus error|KILLED BY SIGNAL: \d+"
+    r"|BAD TERMINATION[^\n]*|Signal Received, stopping|CANCELLED AT[^\n]*|exited on signal \d+[^\n]*|MPI_ABORT was invoked[^\n]*"
 )
 
 
@@ -41,14 +50,18 @@ def diagnose_output(output: Path, exit_code: int | None = None, *, scheduler: st
 
 def decide(evidence: Evidence) -> Diagnosis:
     """The verdict, from the evidence alone."""
+    if evidence.output is not None:
+        evidence = replace(evidence, output=last_run(evidence.output))
     run = read_output(evidence.output or "")
     facts = facts_of(run, evidence)
     for rule in (
         _unreadable,
         _error,
         _not_pwx,
+        _killed,
         _stopped,
         _incomplete,
+        _relaxation,
         _exit_code,
         _unconverged,
         _results,
@@ -76,7 +89,11 @@ def facts_of(run: Run, evidence: Evidence) -> dict[str, Fact]:
         "signal": evidence.signal,
         "error": f"{found[0][0]} ({found[0][1]}): {found[0][2]}" if found else None,
     }
-    return {key: value for key, value in facts.items() if value is not None}
+    return {
+        key: value
+        for key, value in facts.items()
+        if value is not None and (not isinstance(value, float) or math.isfinite(value))
+    }
 
 
 def slope(accuracies: Sequence[float]) -> float | None:
@@ -97,24 +114,42 @@ def _unreadable(evidence: Evidence, _run: Run) -> Finding | None:
     return None
 
 
-def _error(evidence: Evidence, _run: Run) -> Finding | None:
-    """An `Error in routine`, wherever it stands; then what others wrote on standard error."""
-    output = evidence.output or ""
-    for text in (output, evidence.crash, evidence.errors):
-        for routine, number, message in errors(text):
-            return names.name_of_error(
-                routine, message
-            ), f"pw.x stopped in {routine} ({number}): {message or 'no message'}"
+def _error(evidence: Evidence, run: Run) -> Finding | None:
+    """An `Error in routine`, wherever it stands; of several the first that has a name of its own."""
+    for text in (evidence.output or "", evidence.crash, evidence.errors):
+        named = [
+            (names.name_of_error(routine, message), routine, code, message) for routine, code, message in errors(text)
+        ]
+        for name, routine, code, message in [found for found in named if found[0] != names.CRASHED] or named:
+            return name, f"pw.x stopped in {routine} ({code}): {_one_line(message) or 'no message'}"
     if evidence.crash.strip():
         return names.name_of_error(
             "", evidence.crash
         ), f"a CRASH file lies beside the output: {_one_line(evidence.crash)}"
-    for pattern, name in STANDARD_ERROR:
-        for text in (evidence.errors, output if START in output else ""):
-            found = re.search(pattern, text)
-            if found:
-                return name, f"the run was ended: {found[0]}"
+    if run.job_done:
+        return None
+    for text in (evidence.output or "", evidence.errors):
+        if death := names.name_of_death(text):
+            return death[0], f"pw.x stopped: {death[1]}"
     return None
+
+
+def _killed(evidence: Evidence, run: Run) -> Finding | None:
+    """What the system or the scheduler wrote; a run that closed its output was over by then."""
+    if run.job_done and evidence.exit_code in (None, 0):
+        return None
+    for pattern, name in KILLED:
+        for text in (evidence.errors, evidence.output or ""):
+            if found := re.search(pattern, text):
+                return _interrupted(evidence, name), f"the run was ended: {found[0]}"
+    return None
+
+
+def _interrupted(evidence: Evidence, name: str) -> str:
+    """aiida-quantumespresso's name for a relaxation that its scheduler ended: it goes on from where it was."""
+    ended = name in (names.SCHEDULER["out_of_walltime"], names.SCHEDULER["node_failure"])
+    relaxing = ended and relaxation.is_relaxation(evidence.output or "", evidence.asked)
+    return names.INTERRUPTED_RELAXATION if relaxing else name
 
 
 def _not_pwx(evidence: Evidence, _run: Run) -> Finding | None:
@@ -127,20 +162,21 @@ def _not_pwx(evidence: Evidence, _run: Run) -> Finding | None:
 
 
 def _stopped(evidence: Evidence, run: Run) -> Finding | None:
+    if "max_seconds" in run.markers:
+        name = names.OUT_OF_WALLTIME if run.job_done else names.WALLTIME_INTERRUPTED
+        return name, f"pw.x stopped at max_seconds after {run.iterations} SCF steps"
     if run.not_achieved:
         trend = slope(run.accuracies)
         last = f", accuracy {run.accuracies[-1]:.1e} Ry" if run.accuracies else ""
         falling = f", log10 of it {trend:+.2f} a step" if trend is not None else ""
-        return names.NOT_CONVERGED, f"the SCF did not converge in {run.iterations} steps{last}{falling}"
-    if "max_seconds" in run.markers:
-        name = names.OUT_OF_WALLTIME if run.job_done else "out_of_walltime_interrupted"
-        return name, f"pw.x stopped at max_seconds after {run.iterations} SCF steps"
+        found = relaxation.finding(evidence.output or "", run, evidence.asked)
+        name, what = found or (names.NOT_CONVERGED, "the SCF did not converge")
+        return name, f"{what} in {run.iterations} steps{last}{falling}"
     if "exit_file" in run.markers:
         return names.STOPPED, "pw.x stopped because it found an EXIT file"
     if evidence.scheduler in names.SCHEDULER and not (run.job_done and evidence.exit_code == 0):
-        return names.SCHEDULER[
-            evidence.scheduler
-        ], f"the scheduler ended the job: {evidence.scheduler.replace('_', ' ')}"
+        name = _interrupted(evidence, names.SCHEDULER[evidence.scheduler])
+        return name, f"the scheduler ended the job: {evidence.scheduler.replace('_', ' ')}"
     return None
 
 
@@ -150,7 +186,13 @@ def _incomplete(evidence: Evidence, run: Run) -> Finding | None:
     where = f"in SCF step {run.iterations}" if run.iterations else "before the first SCF step"
     if run.energy is not None:
         where = "after the SCF"
-    return names.INCOMPLETE, _with_last_words(f"the output breaks off {where}", evidence)
+    found = SIGNAL.search(evidence.output or "")
+    what = f"the output breaks off {where}" + (f" ({_one_line(found[0])})" if found else "")
+    return names.INCOMPLETE, _with_last_words(what, evidence)
+
+
+def _relaxation(evidence: Evidence, run: Run) -> Finding | None:
+    return relaxation.finding(evidence.output or "", run, evidence.asked)
 
 
 def _exit_code(evidence: Evidence, _run: Run) -> Finding | None:
@@ -161,6 +203,10 @@ def _exit_code(evidence: Evidence, _run: Run) -> Finding | None:
 
 def _unconverged(_evidence: Evidence, run: Run) -> Finding | None:
     threshold = run.header.get("conv_thr")
+    if threshold is not None and run.loosest is not None:
+        threshold = max(threshold, run.loosest)
+    if run.energy is None and "nscf" in run.markers:
+        return names.RESULTS_MISSING, "a band structure (nscf, bands) has no total energy: no label"
     if run.energy is None:
         return names.RESULTS_MISSING, "the output has no final (!) energy"
     if not run.converged:
