@@ -17,9 +17,10 @@ from mlipbatch.core.state import IN_THE_QUEUE, JobState, QueueState
 from mlipbatch.store import control, jobfolder
 from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.lease import Fenced
+from tests.engine.fake import attempts_of
 from tests.engine.fake_parts import FakeJob
 from tests.reliability.failpoints import Killed, failpoint, for_a_while, once
-from tests.reliability.virtual import TEMPERS, World, template
+from tests.reliability.virtual import SITES, TEMPERS, World, template
 
 MEMORY = Path("/dev/shm")
 NAMES = st.sampled_from(sorted(TEMPERS))
@@ -45,14 +46,15 @@ class Trouble(RuleBasedStateMachine):
         self.copies = 0
 
     @initialize(
+        site=st.sampled_from(sorted(SITES)),
         accounting=st.booleans(),
-        limit=st.sampled_from([1000, 3]),
+        limit=st.sampled_from([1000, 3, 1]),
         ids=st.booleans(),
         answers=st.lists(st.sampled_from(["ok", *SUBMISSION]), max_size=7),
     )
-    def begin(self, accounting: bool, limit: int, ids: bool, answers: list[str]) -> None:
+    def begin(self, site: str, accounting: bool, limit: int, ids: bool, answers: list[str]) -> None:
         few = {"ids": itertools.cycle(range(1, 9))} if ids else {}  # ids that come round again
-        self.world = World(template(), self.root / "p", accounting=accounting, limit=limit, slots=2, **few)
+        self.world = World(template(), self.root / "p", site, accounting=accounting, limit=limit, slots=2, **few)
         self.world.scheduler.fail("submit", *answers)
 
     # --- time and the daemon
@@ -115,7 +117,7 @@ class Trouble(RuleBasedStateMachine):
     @rule(data=st.data(), how=st.sampled_from([*BLAMELESS, QueueState.CANCELLED, QueueState.OUT_OF_MEMORY]))
     def a_job_is_ended(self, data: st.DataObject, how: QueueState) -> None:
         if job := self._one(data, IN_THE_QUEUE):
-            self.harmed.add(job.folder.parent.name)
+            self.harmed |= {attempt.parent.name for attempt in attempts_of(job)}
             self.world.scheduler.end(job.id, how)
 
     @rule(data=st.data())
@@ -211,7 +213,7 @@ class Trouble(RuleBasedStateMachine):
         self.harmed.add(name)
 
     def _alive(self, folder: Path) -> bool:
-        return any(job.folder.parent == folder for job in self.world.scheduler.live())
+        return self.world.scheduler.may_run(folder)
 
     def _forget(self, folder: Path) -> None:
         """What ran in a folder that is gone does not count for the one that will be made in its place."""

@@ -1,4 +1,7 @@
-"""A project on the fake scheduler, in virtual time: two labels and four jobs of other kinds, each with a temper of its own."""
+"""A project on the fake scheduler, in virtual time: two labels and five jobs of other kinds, each with a temper of its own.
+
+They go to the queue alone, or in batches of the kinds in SITES.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from mlipbatch.config.site import LOCAL, Limits, Queue, Site
 from mlipbatch.core.job import JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
 from mlipbatch.engine.campaign import Campaign
@@ -37,6 +41,19 @@ TEMPERS: dict[str, list[Program]] = {  # what a job's attempts do, the last one 
     "two": [Program(20, 0, files={"pw.out": (RECORDED / "ok.pwo").read_text()})],
 }
 LABELS = ("one", "two")
+
+
+def _site(name: str, *, whole_nodes: bool = False, **limits: int) -> Site:
+    queue = Queue(name="main", max_walltime=86400, cores_per_node=2, whole_nodes=whole_nodes)
+    return Site(name=name, scheduler="slurm", queues=[queue], limits=Limits.model_validate(limits))
+
+
+SITES = {  # how jobs go to the queue
+    "alone": LOCAL,
+    "bundles": _site("bundles", whole_nodes=True),  # two members beside each other
+    "arrays": _site("arrays", bundle=1, max_array=10),
+    "arrays of bundles": _site("arrays of bundles", whole_nodes=True, bundle=2, max_array=10),
+}
 MOVE = re.compile(r"  ([A-Z]*) -> ([A-Z]+)  ")
 
 
@@ -57,12 +74,12 @@ def temper(attempt: Path) -> Program:
 class World:
     """The project, its scheduler, its clock, and the daemon that serves it at present."""
 
-    def __init__(self, template: Path, root: Path, **fake: object) -> None:
+    def __init__(self, template: Path, root: Path, site: str = "alone", **fake: object) -> None:
         shutil.copytree(template, root)
         self.project = Project(root)
         self.clock = VirtualClock()
         self.wanted = specs()
-        self.scheduler = FakeScheduler(self.clock, program=temper, **fake)  # type: ignore[arg-type]
+        self.scheduler = FakeScheduler(self.clock, program=temper, site=SITES[site], **fake)  # type: ignore[arg-type]
         self.campaign = self.start()
 
     def start(self) -> Campaign:
@@ -137,19 +154,20 @@ class World:
         return odd
 
     def ran_twice(self) -> list[str]:
-        """Attempts that ran more often than the scheduler itself started them anew."""
-        runs = Counter((run.job, run.attempt) for run in self.scheduler.runs)
-        again: Counter[tuple[Path, str]] = Counter()
-        for job in self.scheduler.book:
-            again[job.folder.parent, job.folder.name] += job.restart
-        return [
-            f"{job.name}/{attempt} ran {n} times" for (job, attempt), n in runs.items() if n > 1 + again[job, attempt]
+        """Attempts that ran in two jobs of the queue, or more often in one than the scheduler itself started it."""
+        runs = Counter((run.job, run.attempt, run.id, run.start) for run in self.scheduler.runs)
+        places = Counter(
+            (job, attempt) for job, attempt, _ in {(run.job, run.attempt, run.id) for run in self.scheduler.runs}
+        )
+        twice = [
+            f"{job.name}/{attempt} ran {n} times as {name}" for (job, attempt, name, _), n in runs.items() if n > 1
         ]
+        return twice + [f"{job.name}/{attempt} ran in {n} jobs" for (job, attempt), n in places.items() if n > 1]
 
     def ran_late(self) -> list[str]:
-        """Runs of an attempt that had been given up: a later one ran before."""
+        """Runs of an attempt that had been given up: it has its verdict, or a later one ran before."""
         newest: dict[Path, int] = {}
-        late = []
+        late = [f"{run.job.name}/{run.attempt} ran after its verdict" for run in self.scheduler.runs if run.given_up]
         for run in self.scheduler.runs:
             number = int(run.attempt.removeprefix("attempt-"))
             if number < newest.setdefault(run.job, number):
