@@ -275,5 +275,8 @@ def attempts_of(job: FakeJob) -> list[Path]:
     """The attempts that a job in the queue has still to run, or would run again."""
     if not batch.is_batch(job.folder):
         return [job.folder]
-    listed = [member.attempt for member in batch.members(job.folder, job.task)]
+    lines = [
+        line for path in job.folder.glob(f"*-{job.task}") for line in path.read_text().splitlines() if "\t" in line
+    ]
+    listed = [job.folder.parents[batch.TO_ROOT] / line.split("\t")[2] for line in lines]
     return [attempt for attempt in listed if not (attempt / "exit").exists()]

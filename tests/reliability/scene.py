@@ -154,12 +154,13 @@ def build(root: Path) -> Scene:
     return scene
 
 
-def make_project(root: Path) -> Project:
+def make_project(root: Path, cores: int = 4) -> Project:
     """A project without jobs, with a pw.x beside it that plays the recorded output."""
     root.mkdir(parents=True)
     source, program = root / "input.yaml", root / "bin/pw.x"
     raw = yaml.safe_load(INPUT)
     raw["dft"] |= {"ecutwfc": 16, "conv_thr": 1e-8, "degauss": 0.02}  # what the output was recorded with
+    raw["resources"]["parallel_cores"] = cores
     source.write_text(yaml.safe_dump(raw))
     config, reasons = load_expanded(source)
     project, _ = create_project(root / "p", source.read_bytes(), render_config_yaml(config, reasons))

@@ -1,4 +1,4 @@
-"""A project on the fake scheduler, in virtual time: two labels and five jobs of other kinds, each with a temper of its own.
+"""A project on the fake scheduler, in virtual time: two labels and six jobs of other kinds, each with a temper of its own.
 
 They go to the queue alone, or in batches of the kinds in SITES.
 """
@@ -33,6 +33,7 @@ ALL_ENDED = Outcome(True, "all ended")
 GOOD = Program(60, 0, files={"answer": "42\n"})
 TEMPERS: dict[str, list[Program]] = {  # what a job's attempts do, the last one for ever
     "good": [GOOD],
+    "quick": [Program(5, 0, files={"answer": "42\n"})],
     "weak": [Program(30, 1), GOOD],
     "slow": [Program(5000, 0), GOOD],
     "mute": [Program(30, None), GOOD],
@@ -43,23 +44,23 @@ TEMPERS: dict[str, list[Program]] = {  # what a job's attempts do, the last one 
 LABELS = ("one", "two")
 
 
-def _site(name: str, *, whole_nodes: bool = False, **limits: int) -> Site:
+def _site(name: str, *, whole_nodes: bool = True, **limits: int) -> Site:
     queue = Queue(name="main", max_walltime=86400, cores_per_node=2, whole_nodes=whole_nodes)
     return Site(name=name, scheduler="slurm", queues=[queue], limits=Limits.model_validate(limits))
 
 
 SITES = {  # how jobs go to the queue
     "alone": LOCAL,
-    "bundles": _site("bundles", whole_nodes=True),  # two members beside each other
-    "arrays": _site("arrays", bundle=1, max_array=10),
-    "arrays of bundles": _site("arrays of bundles", whole_nodes=True, bundle=2, max_array=10),
+    "bundles": _site("bundles"),  # two members beside each other
+    "arrays": _site("arrays", whole_nodes=False, bundle=1, max_array=10),
+    "arrays of bundles": _site("arrays of bundles", bundle=2, max_array=10),
 }
 MOVE = re.compile(r"  ([A-Z]*) -> ([A-Z]+)  ")
 
 
 def specs() -> list[JobSpec]:
     """Jobs that should exist."""
-    found = [label._spec(atoms, "gen000", Resources(1, 600)) for atoms in structures() if atoms.info["name"] in LABELS]
+    found = [label._spec(atoms, "gen000", Resources(1, 300)) for atoms in structures() if atoms.info["name"] in LABELS]
     for name in TEMPERS.keys() - set(LABELS):
         found.append(work(f"gen000/cut/{name}", [["true"]], {"answer": f"candidates/{name}"}, Resources(1, 300)))
     return sorted(found, key=lambda spec: spec.id)
@@ -201,4 +202,4 @@ def template() -> Path:
     """A project without jobs, made once."""
     root = Path(tempfile.mkdtemp(prefix="mlipbatch-template-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
-    return make_project(root / "t").root
+    return make_project(root / "t", cores=len(TEMPERS)).root  # so that an array gets full
