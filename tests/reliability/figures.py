@@ -2,8 +2,8 @@
 
     MLIPBATCH_FAULTS_JSON=faults.json MLIPBATCH_FAULTS_WORKERS=2 ...
 
-The figures of docs/reliability.md are those of one run of `make faults`, which sets both. Without them a sweep runs in this process,
-one point after the other.
+The figures of docs/reliability.md are those of one run of `make faults`, which sets both. Without them a sweep runs in this
+process, one point after the other.
 """
 
 from __future__ import annotations

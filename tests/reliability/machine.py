@@ -6,9 +6,11 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -32,7 +34,7 @@ JUNK = ("notes.txt", ".swp", "DONE.bak", "attempt-x", "pending", "état", "a b;r
 class Trouble(RuleBasedStateMachine):
     """Every rule is one thing that happens; hypothesis chooses which, and shortens what goes wrong."""
 
-    steps = 0  # of all runs together
+    seen: ClassVar[Counter[str]] = Counter()  # of all runs together
 
     def __init__(self) -> None:
         super().__init__()
@@ -228,7 +230,8 @@ class Trouble(RuleBasedStateMachine):
 
     @invariant()
     def nothing_runs_twice_or_beside_itself(self) -> None:
-        type(self).steps += 1
+        self.seen["steps"] += 1
+        self.seen[f"steps, {self.world.scheduler.site.name}"] += 1
         assert not self.world.at_once()
         assert not self.world.ran_twice()
         assert not self.world.ran_late()
@@ -256,9 +259,18 @@ class Trouble(RuleBasedStateMachine):
         try:
             if hasattr(self, "world"):
                 self._peace()
+                self._count()
         finally:
             os.environ.pop("MLIPBATCH_CACHE")
             shutil.rmtree(self.root)
+
+    def _count(self) -> None:
+        private, runs = self.world.project.private, self.world.scheduler.runs
+        self.seen["runs of a program"] += len(runs)
+        self.seen["batches"] += len(list(private.glob("batches/mb-*")))
+        self.seen["members of batches"] += sum(
+            len(path.read_text().splitlines()) for path in private.glob("batches/*/members-*")
+        )
 
     def _peace(self) -> None:
         world = self.world

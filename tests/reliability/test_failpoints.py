@@ -88,7 +88,9 @@ def judge(site: str, root: Path, when: int, suspended: bool) -> list[str]:
     one = one_state(world) if not suspended else []  # the daemon that followed has moved on
     world.start()
     states = world.settle()
-    if not suspended:  # one that stood still between the two renames of a move leaves an older state beside the newer, which counts
+    if (
+        not suspended
+    ):  # one that stood still between the two renames of a move leaves an older state, beside the one that counts
         one += one_state(world)
     right = {name: "FAILED" if name == "bad" else "DONE" for name in states}
     wrong = [*one, *world.at_once(), *world.ran_twice(), *world.ran_late(), *world.moved_oddly()]
