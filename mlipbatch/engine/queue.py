@@ -18,7 +18,9 @@ from mlipbatch.engine.patience import Backoff, Clock, Patience
 from mlipbatch.schedulers.base import NoInformation, Scheduler, Snapshot
 from mlipbatch.schedulers.batch import KILL_AFTER_S, LOOK_S
 
-ENDED_BY_BATCH_S = 60 + LOOK_S + KILL_AFTER_S  # a batch has seen by then, over a network too, that a member was given up
+ENDED_BY_BATCH_S = (
+    60 + LOOK_S + KILL_AFTER_S
+)  # a batch has seen by then, over a network too, that a member was given up
 
 
 class Queue:
@@ -41,7 +43,9 @@ class Queue:
         self._sizes: dict[
             str, tuple[int, float]
         ] = {}  # job -> bytes of output, when they were first seen to be so many
-        self._ending: dict[str, float] = {}  # member of a batch that was put back while it ran -> since when that is known
+        self._ending: dict[
+            str, float
+        ] = {}  # member of a batch that was put back while it ran -> since when that is known
         self._answers: dict[str, list[lookup.Answer]] = {}  # job -> what was found under its token
 
     def ask(self, known: dict[str, Path]) -> Snapshot | None:

@@ -272,11 +272,11 @@ def _end(run: Run) -> float:
 
 
 def attempts_of(job: FakeJob) -> list[Path]:
-    """The attempts that a job in the queue has still to run, or would run again."""
+    """The attempts that a job in the queue has still to run; one that was requeued looks at all of its members again."""
     if not batch.is_batch(job.folder):
         return [job.folder]
     lines = [
         line for path in job.folder.glob(f"*-{job.task}") for line in path.read_text().splitlines() if "\t" in line
     ]
     listed = [job.folder.parents[batch.TO_ROOT] / line.split("\t")[2] for line in lines]
-    return [attempt for attempt in listed if not (attempt / "exit").exists()]
+    return [attempt for attempt in listed if job.restart or not (attempt / "exit").exists()]
