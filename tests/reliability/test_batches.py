@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlipbatch.core.state import JobState, QueueState
+from mlipbatch.engine.observe import evidence
 from mlipbatch.store.inbox import drop_request
 from tests.engine.fake import attempts_of
 from tests.reliability.virtual import SITES, TEMPERS, World, template
@@ -95,6 +96,11 @@ def test_a_member_that_is_put_back_while_it_runs_is_ended_before_it_runs_again(t
         for action in ("cancel", "retry"):
             drop_request(made.project, action, ["gen000/cut/slow"])
             made.tick()
+    (run,) = [run for run in made.scheduler.runs if run.job.name == "slow"]
+    made.tick(every=15)
+    seen = evidence(slow / "attempt-1")
+    assert seen.revoked
+    assert seen.claimed_as == run.id  # which allocation may still run it is known afterwards too
     made.tick(20, every=15)
     assert len([run for run in made.scheduler.runs if run.job.name == "slow"]) == 2
     assert made.settle() == RIGHT
