@@ -15,7 +15,7 @@ from mlipbatch.engine.pack import Demand, Unit, pack, worth_a_look
 from mlipbatch.engine.queue import Queue
 from mlipbatch.engine.watch import Watch
 from mlipbatch.schedulers.base import Snapshot
-from mlipbatch.store import jobfolder
+from mlipbatch.store import claim, jobfolder
 from mlipbatch.store.durable import together
 
 Settle = Callable[[JobEntry, "Verdict | bool | BaseException | None"], BaseException | None]
@@ -56,8 +56,14 @@ class Dispatch:
         number = self.index.attempts(entry.id)
         if not number:
             return True
-        seen = observe.evidence(jobfolder.attempt_folder(hands.folder(entry), number))
-        return not self.queue.still_there(entry, seen, snapshot)
+        attempt = jobfolder.attempt_folder(hands.folder(entry), number)
+        seen = observe.evidence(attempt)
+        if not self.queue.still_there(entry, seen, snapshot):
+            return True
+        if seen.batch and not seen.revoked:  # for its batch to see
+            hands.lease.check()
+            claim.revoke(attempt, seen.claims, "it was put back")
+        return False
 
     def _send(self, hands: Hands, unit: Unit) -> bool:
         """One job by itself, or a batch. False where the scheduler did not take it, or did not say so."""

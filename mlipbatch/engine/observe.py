@@ -38,7 +38,7 @@ class Evidence:
     exit_code: int | None  # of the job's own exit marker
     walltime_s: float  # that this attempt asked for
     claims: int = 0  # of the attempt that are taken
-    claimed_as: str = ""  # the scheduler id that the script of the last claim had; empty where it knew none
+    claimed_as: str = ""  # the scheduler id that the last of its scripts had; empty where it knew none
     revoked: bool = False  # given up by the daemon: its script runs no more
     killed: str = ""  # OVERTIME or SILENT where we killed it ourselves
     settled: bool = False  # its batch has waited for its end: no signal from outside was it, nobody starts it again
@@ -75,13 +75,15 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
     sent = before if before is not None and before.scheduler_id else _sent(attempt, there)
     claims = len([name for name in there if name == claim.CLAIM or name.startswith(claim.FURTHER)])
     last = claim.read_claim(attempt, claims)
+    given_up = last is not None and last.token == claim.REVOKED
+    ran = claim.read_claim(attempt, claims - 1) if given_up else last
     return replace(
         sent,
         started="started" in there,
         exit_code=_number(_read(attempt, "exit", there)),
         claims=claims,
-        claimed_as=_known(last, sent.token),
-        revoked=claim.REVOKED in there or (last is not None and last.token == claim.REVOKED),
+        claimed_as=_known(ran, sent.token),
+        revoked=claim.REVOKED in there or given_up,
         killed=_read(attempt, KILLED, there),
         settled=bool(sent.batch) and bool(_read(attempt, "scheduler.exit", there)),
         cut=_read(attempt, "scheduler.exit", there) == TIMEOUT_EXIT,

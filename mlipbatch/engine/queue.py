@@ -16,6 +16,11 @@ from mlipbatch.engine import decide, lookup, observe
 from mlipbatch.engine.observe import Evidence
 from mlipbatch.engine.patience import Backoff, Clock, Patience
 from mlipbatch.schedulers.base import NoInformation, Scheduler, Snapshot
+from mlipbatch.schedulers.batch import KILL_AFTER_S, LOOK_S
+
+ENDED_BY_BATCH_S = (
+    60 + LOOK_S + KILL_AFTER_S
+)  # a batch has seen by then, over a network too, that a member was given up
 
 
 class Queue:
@@ -38,6 +43,9 @@ class Queue:
         self._sizes: dict[
             str, tuple[int, float]
         ] = {}  # job -> bytes of output, when they were first seen to be so many
+        self._ending: dict[
+            str, float
+        ] = {}  # member of a batch that was put back while it ran -> since when that is known
         self._answers: dict[str, list[lookup.Answer]] = {}  # job -> what was found under its token
 
     def ask(self, known: dict[str, Path]) -> Snapshot | None:
@@ -86,8 +94,10 @@ class Queue:
 
     def still_there(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot) -> bool:
         """Is the last attempt of a job that was put back, by hand or by a cut, still in the queue? Then it is cancelled first."""
-        if seen.elsewhere or seen.batch:  # a member of a batch: the batch ends one that is given up
+        if seen.elsewhere:
             return False
+        if seen.batch:
+            return self._still_in_batch(entry, seen, snapshot)
         if seen.queue_token and seen.queue_token in snapshot.tokens:
             self._gone.pop(entry.id, None)
             with suppress(NoInformation):
@@ -96,6 +106,13 @@ class Queue:
         if not seen.began or seen.exit_code is not None or seen.revoked:
             return False
         return not self._counted(entry, seen, snapshot, Path()).lost(self.patience)
+
+    def _still_in_batch(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot) -> bool:
+        """May a member that was put back while it ran still run? Its batch ends one that is given up, when it next looks."""
+        here = not decide.gone(seen, snapshot) or seen.batch in snapshot.tokens
+        if not here or not seen.began or seen.exit_code is not None or seen.settled:
+            return False
+        return self.clock() - self._ending.setdefault(entry.id, self.clock()) < ENDED_BY_BATCH_S
 
     def _cancel_late(self, snapshot: Snapshot) -> None:
         """What was given up as never arrived, and is in the queue after all, would run nothing: it need not wait its turn."""
@@ -109,7 +126,7 @@ class Queue:
 
     def forget(self, job: str) -> None:
         """A job changed: what was counted of it belongs to the past."""
-        for memory in (self._gone, self._sizes, self._answers, self._claims, self.stuck, self._told):
+        for memory in (self._gone, self._sizes, self._answers, self._claims, self._ending, self.stuck, self._told):
             memory.pop(job, None)
 
     def _counted(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot, attempt: Path) -> decide.Counted:

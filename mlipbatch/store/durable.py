@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import get_native_id
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -153,7 +154,9 @@ def placing(path: Path | str, data: bytes) -> Steps[None]:
 def drafting(path: Path | str, data: bytes) -> Steps[str]:
     """A temporary file beside `path` that holds `data`, synced; its name. Raises OSError, and leaves none then."""
     parent, _, name = str(path).rpartition("/")
-    temporary = f"{parent or '.'}/.{name}.{os.getpid()}.tmp"
+    temporary = (
+        f"{parent or '.'}/.{name}.{get_native_id()}.tmp"  # two threads may write one file: job folders get copied
+    )
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:

@@ -1,4 +1,4 @@
-"""A batch scheduler in virtual time that plays the faults of the real ones; its jobs keep the claim protocol of job.sh.
+"""A batch scheduler in virtual time that plays the faults of the real ones; its jobs keep the protocols of job.sh and batch.sh.
 
     clock = VirtualClock()
     fake = FakeScheduler(clock, slots=2)
@@ -18,9 +18,11 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from mlipbatch.config.site import LOCAL
+from mlipbatch.config.site import LOCAL, Site
 from mlipbatch.core.job import Resources
 from mlipbatch.core.state import IN_THE_QUEUE, QueueState
+from mlipbatch.engine.simulate import batch, claims
+from mlipbatch.engine.simulate.task import Process, Struck
 from mlipbatch.schedulers.base import (
     NoInformation,
     NotSubmitted,
@@ -31,7 +33,8 @@ from mlipbatch.schedulers.base import (
     UnknownOutcome,
 )
 
-from .fake_parts import FakeJob, Program, Run, VirtualClock, claim
+from .fake_node import Node
+from .fake_parts import FakeJob, Program, Run, VirtualClock
 
 LATE_S = 600.0
 
@@ -41,7 +44,6 @@ class FakeScheduler:
 
     name = "fake"
     template = "local.sh.j2"
-    site = LOCAL
 
     def __init__(
         self,
@@ -53,9 +55,11 @@ class FakeScheduler:
         min_job_age: float = 300.0,
         ids: Iterable[int] | None = None,
         program: Callable[[Path], Program] = lambda _folder: Program(),
+        site: Site = LOCAL,
     ) -> None:
         self.clock, self.slots, self.limit, self.accounting = clock, slots, limit, accounting
-        self.min_job_age, self.program = min_job_age, program
+        self.min_job_age, self.program, self.site = min_job_age, program, site
+        self.node = Node(self)
         self.jobs: dict[str, FakeJob] = {}  # those that the scheduler still knows, by id
         self.book: list[FakeJob] = []  # accounting: all of them
         self.runs: list[Run] = []
@@ -86,8 +90,8 @@ class FakeScheduler:
     def end(self, job_id: str, how: QueueState, exit_code: int | None = None) -> None:
         """End a job in the queue now: NODE_FAILED, PREEMPTED, CANCELLED by somebody ..."""
         job = self.jobs[job_id]
-        if exit_code is not None and job.run is not None:
-            self._mark(job, "exit", str(exit_code))
+        if exit_code is not None and job.processes:
+            self.mark(job.folder, job.token, "exit", str(exit_code))
         self._close(job, how)
 
     def requeue(self, job_id: str) -> None:
@@ -102,8 +106,14 @@ class FakeScheduler:
         self.book = [job for job in self.book if job.id != job_id]
 
     def live(self) -> list[FakeJob]:
-        """Jobs in the queue."""
+        """Jobs in the queue, each task of an array by itself."""
         return [job for job in self.jobs.values() if job.state in IN_THE_QUEUE]
+
+    def may_run(self, folder: Path) -> bool:
+        """Does something in the queue run an attempt of this job folder, or will it when its turn comes?"""
+        if any(run.job == folder and run.end is None for run in self.runs):
+            return True
+        return any(folder == attempt.parent for job in self.live() for attempt in attempts_of(job))
 
     def overlaps(self) -> list[tuple[Run, Run]]:
         """Pairs of runs of one job folder that were alive at the same time; there must be none."""
@@ -123,23 +133,21 @@ class FakeScheduler:
         """Take a job, or do what the next fault says."""
         self.calls.append(("submit", token))
         fault = self._fault("submit")
-        if tasks:
-            raise Refused("the fake knows no job arrays")
         if fault == "refuse":
             raise Refused("Invalid account or account/partition combination specified")
-        if fault == "reject" or len(self.live()) + self.strangers >= self.limit:
+        if fault == "reject" or len(self.live()) + self.strangers + max(1, tasks) > self.limit:
             raise NotSubmitted("QOSMaxSubmitJobPerUserLimit")
         if fault == "unsent":
             raise UnknownOutcome("Unable to contact slurm controller")
         if fault == "late":
-            self._at(LATE_S, lambda: self._accept(script.parent, token, resources) and None)
+            self._at(LATE_S, lambda: self._accept(script.parent, token, resources, tasks) and None)
             raise UnknownOutcome("Socket timed out on send/recv operation")
-        job = self._accept(script.parent, token, resources)
+        job_id = self._accept(script.parent, token, resources, tasks)
         if fault == "lose":
             raise UnknownOutcome("Socket timed out on send/recv operation")
         if fault == "twice":  # sbatch itself tried again
-            return self._accept(script.parent, token, resources).id
-        return job.id
+            return self._accept(script.parent, token, resources, tasks)
+        return job_id
 
     def snapshot(self, known: dict[str, Path]) -> Snapshot:
         """All jobs in the queue, and those that ended less than `min_job_age` ago."""
@@ -149,7 +157,7 @@ class FakeScheduler:
         self._forget_old()
         tokens: dict[str, str] = {}
         for job in self.live():
-            tokens.setdefault(job.token, job.id)
+            tokens.setdefault(job.token, job.number)
         shown = [job for job in self.jobs.values() if job.state in IN_THE_QUEUE or job.id in known]
         return Snapshot({job.id: self._entry(job) for job in shown}, tokens, self.strangers)
 
@@ -163,13 +171,13 @@ class FakeScheduler:
         return [self._entry(job) for job in source if job.token == token]
 
     def cancel(self, scheduler_id: str, token: str = "") -> None:
-        """Kill a job of that id and name."""
+        """Kill a job, an array or a task of one, of that id and name."""
         self.calls.append(("cancel", scheduler_id))
-        job = self.jobs.get(scheduler_id)
-        if self._fault("cancel") == "lost" or job is None or (token and job.token != token):
+        if self._fault("cancel") == "lost":
             return
-        if job.state in IN_THE_QUEUE:
-            self._close(job, QueueState.CANCELLED)
+        for job in self.live():
+            if scheduler_id in {job.id, job.number} and token in {"", job.token}:
+                self._close(job, QueueState.CANCELLED)
 
     def room(self, snapshot: Snapshot) -> Room:
         """What the limit leaves, strangers counted."""
@@ -184,14 +192,15 @@ class FakeScheduler:
     def _at(self, delay: float, event: Callable[[], None]) -> None:
         heapq.heappush(self._events, (self.clock.now + delay, next(self._order), event))
 
-    def _accept(self, folder: Path, token: str, resources: Resources) -> FakeJob:
-        job_id = next(
-            str(i) for i in self._ids if str(i) not in {live.id for live in self.live()}
-        )  # ids come round again
-        job = FakeJob(job_id, token, folder, resources, self.clock.now)
-        self.jobs[job.id] = job
-        self.book.append(job)
-        return job
+    def _accept(self, folder: Path, token: str, resources: Resources, tasks: int = 0) -> str:
+        taken = {live.number for live in self.live()}
+        number = next(str(i) for i in self._ids if str(i) not in taken)  # ids come round again
+        for task in range(max(1, tasks)):
+            job_id = f"{number}_{task}" if tasks else number
+            job = FakeJob(job_id, token, folder, resources, self.clock.now, task)
+            self.jobs[job.id] = job
+            self.book.append(job)
+        return number
 
     def _start_waiting(self) -> None:
         waiting = sorted((j for j in self.jobs.values() if j.state is QueueState.QUEUED), key=lambda j: j.submitted)
@@ -200,46 +209,48 @@ class FakeScheduler:
             self._start(job)
 
     def _start(self, job: FakeJob) -> None:
-        job.state, job.started, job.node = QueueState.RUNNING, self.clock.now, f"node{int(job.id) % 3}"
+        job.state, job.started = QueueState.RUNNING, self.clock.now
         job.starts += 1
-        if not claim(job.folder, job.token, job.id, job.restart):
-            self._close(job, QueueState.ENDED)
-            return
-        job.run = Run(job.folder.parent, job.folder.name, job.id, self.clock.now)
-        self.runs.append(job.run)
-        self._mark(job, "started", f"{job.node} 1 2026-01-01T00:00:00Z")
-        program, life = self.program(job.folder), job.starts
-        late = program.seconds > job.resources.walltime_s
-        self._at(min(program.seconds, job.resources.walltime_s), lambda: self._finish(job, life, program, late))
+        job.processes = self.node.start(job)
+        for process in list(job.processes):
+            self._resume(job, process)
+        if batch.is_batch(job.folder):  # a job by itself ends at its wall time of its own accord
+            life = job.starts
+            self._at(job.resources.walltime_s, lambda: self._time_is_up(job, life))
 
-    def _finish(self, job: FakeJob, life: int, program: Program, late: bool) -> None:
-        if job.starts != life or job.state is not QueueState.RUNNING:
+    def _resume(self, job: FakeJob, process: Process) -> None:
+        """Let a script go on to its next sleep; one that was killed meanwhile is no longer on the list."""
+        if process not in job.processes or job.hangs:
             return
-        for name, text in program.files.items():
-            (job.folder / name).write_text(text)
-        if late:
+        try:
+            pause = next(process)
+        except StopIteration:
+            job.processes.remove(process)
+            if not job.processes and job.on_node is not None:
+                self._close(job, job.on_node.how)
+        except Struck as struck:
+            self._close(job, struck.how)
+        else:
+            self._at(pause, lambda: self._resume(job, process))
+
+    def _time_is_up(self, job: FakeJob, life: int) -> None:
+        if job.starts == life and job.state is QueueState.RUNNING:
             self._close(job, QueueState.TIMED_OUT)
-            return
-        if program.exit_code is not None:
-            code = str(program.exit_code)
-            self._at(self.marker_lag, lambda: self._mark(job, "exit", code))
-        self._close(job, program.ending)
 
-    def _mark(self, job: FakeJob, name: str, text: str) -> None:
+    def mark_later(self, attempt: Path, token: str, name: str, text: str) -> None:
+        """A marker that we see only after a while."""
+        self._at(self.marker_lag, lambda: self.mark(attempt, token, name, text))
+
+    @staticmethod
+    def mark(attempt: Path, token: str, name: str, text: str) -> None:
         """As the script's `tell`: the marker, whole, then the news of it for the daemon."""
-        if not job.folder.exists():
-            return
-        draft = job.folder / f".{name}.tmp"
-        draft.write_text(text + "\n")
-        draft.replace(job.folder / name)
-        inbox = job.folder.parents[4] / ".mlipbatch" / "inbox"
-        if inbox.is_dir():
-            (inbox / f"{job.token}.{name}").touch()
+        if attempt.exists():
+            claims.tell(attempt, token, name, text)
 
     def _stop(self, job: FakeJob) -> None:
-        if job.run is not None and job.run.end is None:
-            job.run.end = self.clock.now
-        job.run = None
+        processes, job.processes = job.processes, []
+        for process in processes:
+            process.close()
         job.starts += 1
 
     def _close(self, job: FakeJob, how: QueueState) -> None:
@@ -258,3 +269,14 @@ class FakeScheduler:
 
 def _end(run: Run) -> float:
     return float("inf") if run.end is None else run.end
+
+
+def attempts_of(job: FakeJob) -> list[Path]:
+    """The attempts that a job in the queue has still to run; one that was requeued looks at all of its members again."""
+    if not batch.is_batch(job.folder):
+        return [job.folder]
+    lines = [
+        line for path in job.folder.glob(f"*-{job.task}") for line in path.read_text().splitlines() if "\t" in line
+    ]
+    listed = [job.folder.parents[batch.TO_ROOT] / line.split("\t")[2] for line in lines]
+    return [attempt for attempt in listed if job.restart or not (attempt / "exit").exists()]

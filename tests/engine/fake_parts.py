@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlipbatch.core.job import Resources
 from mlipbatch.core.state import QueueState
+from mlipbatch.engine.simulate.task import Process, Task
 from mlipbatch.store.claim import read_claim, slot
 
 
@@ -33,21 +34,28 @@ class Program:
 
 @dataclass
 class FakeJob:
-    """One job of the fake."""
+    """One job of the fake, or one task of an array."""
 
     id: str
     token: str
     folder: Path
     resources: Resources
     submitted: float
+    task: int = 0
     state: QueueState = QueueState.QUEUED
     started: float = 0.0
     ended: float = 0.0
     restart: int = 0
-    node: str = ""
     reason: str = ""
-    run: Run | None = None  # what it runs; None where it left as a duplicate
+    on_node: Task | None = None  # as its script knows it
+    processes: list[Process] = field(default_factory=list)  # its running programs; none where it left as a duplicate
     starts: int = 0  # how often it was started or stopped: events of an earlier life are void
+    hangs: bool = False  # its script goes on no more, and nothing but a cancel ends it
+
+    @property
+    def number(self) -> str:
+        """Its id, of a task that of its array."""
+        return self.id.partition("_")[0]
 
 
 @dataclass
@@ -59,6 +67,8 @@ class Run:
     id: str
     begin: float
     end: float | None = None
+    start: int = 0  # of that job of the queue: how often the scheduler had started it before
+    given_up: bool = False  # the daemon had judged or closed the attempt before it began
 
 
 def claim(attempt: Path, token: str, job_id: str, restart: int) -> bool:

@@ -12,7 +12,7 @@ from mlipbatch.store import jobfolder
 from mlipbatch.store.project import Project
 
 from .fake import FakeScheduler
-from .fake_parts import Program, VirtualClock
+from .fake_parts import FakeJob, Program, VirtualClock
 from .virtual import Virtual, task
 
 
@@ -84,7 +84,7 @@ def test_a_job_past_its_wall_time_that_the_scheduler_does_not_end_is_killed(virt
     virtual.add(task("a", walltime_s=600))
     virtual.run(60, lambda: virtual.state("a") is JobState.RUNNING)
     (live,) = virtual.fake.live()
-    live.starts += 1  # the event that would end it is void: a zombie
+    live.hangs = True  # and the scheduler does not end it: a zombie
     virtual.fake.fail("cancel", "lost")  # the first scancel does not arrive
     virtual.fake.program = programs(Program())  # type: ignore[assignment]
     assert virtual.finish() == {"a": "DONE"}
@@ -183,10 +183,8 @@ def test_the_kill_of_a_job_never_hits_another_of_the_same_id(virtual: Virtual) -
     virtual.add(task("a", walltime_s=600))
     virtual.run(60, lambda: virtual.state("a") is JobState.RUNNING)
     (live,) = virtual.fake.live()
-    live.starts += 1
-    other = virtual.fake._accept(Path("/nowhere"), "thesis", live.resources)
-    del virtual.fake.jobs[other.id]
-    other.id, other.state = live.id, QueueState.RUNNING
+    live.hangs = True
+    other = FakeJob(live.id, "thesis", Path("/nowhere"), live.resources, virtual.clock.now, state=QueueState.RUNNING)
     real = virtual.fake.snapshot
 
     def taken(known: dict[str, Path]) -> object:  # between the look and the kill the id passes to another job

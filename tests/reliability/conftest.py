@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import pytest
 
 from mlipbatch.schedulers import LocalScheduler
 from mlipbatch.schedulers.local import sessions
+from tests.reliability import figures
 from tests.reliability.scene import Scene, build
 from tests.reliability.sweep import MEMORY
+
+BEGAN = time.monotonic()
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +39,21 @@ def scene(template: Scene, memory: Path, request: pytest.FixtureRequest) -> Iter
     copy = template.copy(Path(tempfile.mkdtemp(dir=memory)) / "scene")
     yield copy
     stop_jobs(copy)
+
+
+SPENT: dict[str, dict[str, float]] = {}  # by test: how many of its cases ended how, and the seconds of all
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" or (report.when == "setup" and not report.passed):
+        name = report.nodeid.rpartition("/")[2].partition("[")[0]
+        one = SPENT.setdefault(name, {"seconds": 0.0})
+        one["seconds"] = round(one["seconds"] + report.duration, 1)
+        one[report.outcome] = one.get(report.outcome, 0) + 1
+
+
+def pytest_sessionfinish() -> None:
+    figures.record("tests", BEGAN, workers=figures.WORKERS, **SPENT)
 
 
 def stop_jobs(scene: Scene) -> None:

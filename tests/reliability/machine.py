@@ -6,9 +6,11 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -17,9 +19,10 @@ from mlipbatch.core.state import IN_THE_QUEUE, JobState, QueueState
 from mlipbatch.store import control, jobfolder
 from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.lease import Fenced
+from tests.engine.fake import attempts_of
 from tests.engine.fake_parts import FakeJob
 from tests.reliability.failpoints import Killed, failpoint, for_a_while, once
-from tests.reliability.virtual import TEMPERS, World, template
+from tests.reliability.virtual import SITES, TEMPERS, World, template
 
 MEMORY = Path("/dev/shm")
 NAMES = st.sampled_from(sorted(TEMPERS))
@@ -31,7 +34,7 @@ JUNK = ("notes.txt", ".swp", "DONE.bak", "attempt-x", "pending", "état", "a b;r
 class Trouble(RuleBasedStateMachine):
     """Every rule is one thing that happens; hypothesis chooses which, and shortens what goes wrong."""
 
-    steps = 0  # of all runs together
+    seen: ClassVar[Counter[str]] = Counter()  # of all runs together
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,14 +49,15 @@ class Trouble(RuleBasedStateMachine):
         self.copies = 0
 
     @initialize(
+        site=st.sampled_from(sorted(SITES)),
         accounting=st.booleans(),
-        limit=st.sampled_from([1000, 3]),
+        limit=st.sampled_from([1000, 3, 1]),
         ids=st.booleans(),
         answers=st.lists(st.sampled_from(["ok", *SUBMISSION]), max_size=7),
     )
-    def begin(self, accounting: bool, limit: int, ids: bool, answers: list[str]) -> None:
+    def begin(self, site: str, accounting: bool, limit: int, ids: bool, answers: list[str]) -> None:
         few = {"ids": itertools.cycle(range(1, 9))} if ids else {}  # ids that come round again
-        self.world = World(template(), self.root / "p", accounting=accounting, limit=limit, slots=2, **few)
+        self.world = World(template(), self.root / "p", site, accounting=accounting, limit=limit, slots=2, **few)
         self.world.scheduler.fail("submit", *answers)
 
     # --- time and the daemon
@@ -116,7 +120,7 @@ class Trouble(RuleBasedStateMachine):
     @rule(data=st.data(), how=st.sampled_from([*BLAMELESS, QueueState.CANCELLED, QueueState.OUT_OF_MEMORY]))
     def a_job_is_ended(self, data: st.DataObject, how: QueueState) -> None:
         if job := self._one(data, IN_THE_QUEUE):
-            self.harmed.add(job.folder.parent.name)
+            self.harmed |= {attempt.parent.name for attempt in attempts_of(job)}
             self.world.scheduler.end(job.id, how)
 
     @rule(data=st.data())
@@ -212,7 +216,7 @@ class Trouble(RuleBasedStateMachine):
         self.harmed.add(name)
 
     def _alive(self, folder: Path) -> bool:
-        return any(job.folder.parent == folder for job in self.world.scheduler.live())
+        return self.world.scheduler.may_run(folder)
 
     def _forget(self, folder: Path) -> None:
         """What ran in a folder that is gone does not count for the one that will be made in its place."""
@@ -227,7 +231,8 @@ class Trouble(RuleBasedStateMachine):
 
     @invariant()
     def nothing_runs_twice_or_beside_itself(self) -> None:
-        type(self).steps += 1
+        self.seen["steps"] += 1
+        self.seen[f"steps, {self.world.scheduler.site.name}"] += 1
         assert not self.world.at_once()
         assert not self.world.ran_twice()
         assert not self.world.ran_late()
@@ -255,9 +260,18 @@ class Trouble(RuleBasedStateMachine):
         try:
             if hasattr(self, "world"):
                 self._peace()
+                self._count()
         finally:
             os.environ["MLIPBATCH_CACHE"] = self.cache_before
             shutil.rmtree(self.root)
+
+    def _count(self) -> None:
+        private, runs = self.world.project.private, self.world.scheduler.runs
+        self.seen["runs of a program"] += len(runs)
+        self.seen["batches"] += len(list(private.glob("batches/mb-*")))
+        self.seen["members of batches"] += sum(
+            len(path.read_text().splitlines()) for path in private.glob("batches/*/members-*")
+        )
 
     def _peace(self) -> None:
         world = self.world

@@ -1,5 +1,7 @@
 """A small project in the middle of a campaign; its jobs are real bash and a pw.x that plays a recorded output, and sign a ledger.
 
+Its jobs go to the local scheduler one by one, or (`scene_batches`) to a fake SLURM in bundles.
+
 It has what there can be: labels that are DONE, one that is to come, jobs that wait, that are held, that were given up, one that
 fails once, one whose submission was cut off, one that died with its machine, and a person's request in the inbox.
 """
@@ -9,10 +11,11 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +27,9 @@ from mlipbatch.config import load_config, load_expanded, render_config_yaml
 from mlipbatch.core import frames
 from mlipbatch.core.job import JobSpec, Resources
 from mlipbatch.engine.campaign import Campaign
+from mlipbatch.engine.patience import Patience
 from mlipbatch.schedulers import LocalScheduler
+from mlipbatch.schedulers.base import Scheduler
 from mlipbatch.schedulers.local import sessions
 from mlipbatch.stages import label
 from mlipbatch.stages.base import Goal, Outcome
@@ -36,6 +41,7 @@ from mlipbatch.store.project import Project, create_project
 from tests.engine.conftest import INPUT
 
 LONG = os.environ.get("MLIPBATCH_FAULTS") == "all"  # `make faults`: all there is, not a sample
+FAKE_SLURM = Path(__file__).parents[1] / "schedulers/fake_slurm"
 RECORDED = Path(__file__).parents[1] / "data/qe_7.2"
 THERE, TO_COME, HELD = ("one", "two"), ("three", "four"), ("kept", "candidates")
 RUNS = {"one": 1, "two": 1, "three": 1, "four": 1, "early": 1, "late": 1, "odd": 2, "bad": 6, "cut": 1, "gone": 2}
@@ -59,16 +65,41 @@ class Scene:
     def ledger(self) -> Path:
         return self.root / "ledger"
 
+    @property
+    def site(self) -> Path:
+        """The file of its site, where it has one of its own."""
+        return self.root / "site.yaml"
+
+    @property
+    def slurm(self) -> Path:
+        """State of its fake SLURM."""
+        return self.root / "slurm"
+
     def environment(self) -> dict[str, str]:
         """For the daemon, and so for its jobs."""
-        search = f"{self.root / 'bin'}:{os.environ['PATH']}"
         cache = str(self.root.parent / "cache")
+        tools = [self.root / "bin", *([FAKE_SLURM] if self.site.exists() else [])]
+        fake = {"FAKE_SLURM": str(self.slurm), "FAKE_PYTHON": sys.executable} if self.site.exists() else {}
         return {
-            "PATH": search,
+            "PATH": ":".join([*map(str, tools), os.environ["PATH"]]),
             "LEDGER": str(self.ledger),
             "MLIPBATCH_LOCAL_POOL": str(self.root),
             "MLIPBATCH_CACHE": cache,
+            **fake,
         }
+
+    @contextmanager
+    def surroundings(self) -> Iterator[None]:
+        """That environment, in this process."""
+        kept = {name: os.environ.get(name) for name in self.environment()}
+        os.environ.update(self.environment())
+        try:
+            yield
+        finally:
+            for name, value in kept.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
 
     def runs(self) -> Counter[str]:
         """How often each attempt ran: ``JOB/attempt-N``."""
@@ -104,6 +135,8 @@ SECOND = (
     '[ "$(grep -c "^$(basename "$(dirname "$PWD")")/" "$LEDGER")" -ge 2 ]'  # it ran before; an attempt may not have
 )
 
+GONE = f"{SECOND} || sleep 60; {ANSWER}"
+
 
 def structures() -> list[Atoms]:
     """What the recorded output was computed for, under several names."""
@@ -128,38 +161,45 @@ def build(root: Path) -> Scene:
     """The project, from its first job to the moment when its daemon died."""
     scene = Scene(root)
     project, here = make_project(root), LocalScheduler(2, str(root))
-    kept = {name: os.environ.get(name) for name in scene.environment()}
-    os.environ.update(scene.environment())
-    try:
-        _add(project, *(spec for spec in _labels(project) if spec.name in {*THERE, HELD[0]}))
-        _add(project, job("early", ANSWER), job("bad", "exit 3"), job("candidates", ANSWER, "generate"))
-        for folder in (project.jobs / "gen000/scf" / HELD[0], project.jobs / "gen000/generate" / HELD[1]):
-            (folder / jobfolder.HOLD).touch()
-        _serve(
-            project, here, lambda: all(scene.states()[name] in {"DONE", "FAILED"} for name in (*THERE, "early", "bad"))
-        )
-        _add(project, job("gone", f"{SECOND} || sleep 60; {ANSWER}"))
-        _serve(project, here, lambda: scene.states()["gone"] == "RUNNING")
+    with scene.surroundings():
+        begin(scene, here)
+        add(project, job("gone", GONE))
+        serve(project, here, lambda: scene.states()["gone"] == "RUNNING")
         for session in sessions(str(root)):
             here.cancel(session.id)
-        _add(project, job("cut", ANSWER), *(spec for spec in _labels(project) if spec.name == "three"))
+        add(project, job("cut", ANSWER), *labels(project, "three"))
         with suppress(KeyboardInterrupt):
-            _serve(project, _Cut(2, str(root)), lambda: False)
-        while not _exits(project, "scf/three"):  # it ended, and nobody has looked yet
-            time.sleep(0.02)
-    finally:
-        _restore(kept)
-    _add(project, job("late", ANSWER), job("odd", f"{SECOND} && {ANSWER}"))
-    drop_request(project, "retry", ["gen000/cut/bad"])
+            serve(project, _Cut(2, str(root)), lambda: False)
+        wait_for(project, "scf/three", "exit")  # it ended, and nobody has looked yet
+    add(project, job("late", ANSWER))
+    end(project)
     return scene
 
 
-def make_project(root: Path) -> Project:
+def begin(scene: Scene, scheduler: Scheduler, patience: Patience | None = None) -> None:
+    """Its first jobs: those that are DONE or were given up, and those that are held."""
+    project = scene.project
+    add(project, *labels(project, *THERE, HELD[0]))
+    add(project, job("early", ANSWER), job("bad", "exit 3"), job("candidates", ANSWER, "generate"))
+    for folder in (project.jobs / "gen000/scf" / HELD[0], project.jobs / "gen000/generate" / HELD[1]):
+        (folder / jobfolder.HOLD).touch()
+    over = (*THERE, "early", "bad")
+    serve(project, scheduler, lambda: all(scene.states()[name] in {"DONE", "FAILED"} for name in over), patience)
+
+
+def end(project: Project) -> None:
+    """What came while no daemon was there."""
+    add(project, job("odd", f"{SECOND} && {ANSWER}"))
+    drop_request(project, "retry", ["gen000/cut/bad"])
+
+
+def make_project(root: Path, cores: int = 4) -> Project:
     """A project without jobs, with a pw.x beside it that plays the recorded output."""
     root.mkdir(parents=True)
     source, program = root / "input.yaml", root / "bin/pw.x"
     raw = yaml.safe_load(INPUT)
     raw["dft"] |= {"ecutwfc": 16, "conv_thr": 1e-8, "degauss": 0.02}  # what the output was recorded with
+    raw["resources"]["parallel_cores"] = cores
     source.write_text(yaml.safe_dump(raw))
     config, reasons = load_expanded(source)
     project, _ = create_project(root / "p", source.read_bytes(), render_config_yaml(config, reasons))
@@ -170,17 +210,17 @@ def make_project(root: Path) -> Project:
     return project
 
 
-def _labels(project: Project) -> list[JobSpec]:
-    return label.expected(project, load_config(project.config), 0)
+def labels(project: Project, *names: str) -> list[JobSpec]:
+    return [spec for spec in label.expected(project, load_config(project.config), 0) if spec.name in names]
 
 
-def _add(project: Project, *specs: JobSpec) -> None:
+def add(project: Project, *specs: JobSpec) -> None:
     for spec in specs:
         jobfolder.create(project.jobs, spec)
 
 
-def _serve(project: Project, scheduler: LocalScheduler, until: Callable[[], bool]) -> None:
-    campaign = Campaign(project, scheduler, 2, NOTHING_MORE)
+def serve(project: Project, scheduler: Scheduler, until: Callable[[], bool], patience: Patience | None = None) -> None:
+    campaign = Campaign(project, scheduler, 2, NOTHING_MORE, patience=patience)
     try:
         while not until():
             campaign.tick()
@@ -189,13 +229,7 @@ def _serve(project: Project, scheduler: LocalScheduler, until: Callable[[], bool
         campaign.index.close()
 
 
-def _exits(project: Project, name: str) -> list[Path]:
-    return list((project.jobs / "gen000" / name).glob("attempt-*/exit"))
-
-
-def _restore(environment: dict[str, str | None]) -> None:
-    for name, value in environment.items():
-        if value is None:
-            os.environ.pop(name)
-        else:
-            os.environ[name] = value
+def wait_for(project: Project, name: str, marker: str) -> None:
+    """Until an attempt has that marker, seen by no daemon."""
+    while not list((project.jobs / "gen000" / name).glob(f"attempt-*/{marker}")):
+        time.sleep(0.02)

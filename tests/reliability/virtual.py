@@ -1,4 +1,7 @@
-"""A project on the fake scheduler, in virtual time: two labels and four jobs of other kinds, each with a temper of its own."""
+"""A project on the fake scheduler, in virtual time: two labels and six jobs of other kinds, each with a temper of its own.
+
+They go to the queue alone, or in batches of the kinds in SITES.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from mlipbatch.config.site import LOCAL, Limits, Queue, Site
 from mlipbatch.core.job import JobSpec, Resources
 from mlipbatch.core.state import TRANSITIONS, JobState
 from mlipbatch.engine.campaign import Campaign
@@ -29,6 +33,7 @@ ALL_ENDED = Outcome(True, "all ended")
 GOOD = Program(60, 0, files={"answer": "42\n"})
 TEMPERS: dict[str, list[Program]] = {  # what a job's attempts do, the last one for ever
     "good": [GOOD],
+    "quick": [Program(5, 0, files={"answer": "42\n"})],
     "weak": [Program(30, 1), GOOD],
     "slow": [Program(5000, 0), GOOD],
     "mute": [Program(30, None), GOOD],
@@ -37,12 +42,25 @@ TEMPERS: dict[str, list[Program]] = {  # what a job's attempts do, the last one 
     "two": [Program(20, 0, files={"pw.out": (RECORDED / "ok.pwo").read_text()})],
 }
 LABELS = ("one", "two")
+
+
+def _site(name: str, *, whole_nodes: bool = True, **limits: int) -> Site:
+    queue = Queue(name="main", max_walltime=86400, cores_per_node=2, whole_nodes=whole_nodes)
+    return Site(name=name, scheduler="slurm", queues=[queue], limits=Limits.model_validate(limits))
+
+
+SITES = {  # how jobs go to the queue
+    "alone": LOCAL,
+    "bundles": _site("bundles"),  # two members beside each other
+    "arrays": _site("arrays", whole_nodes=False, bundle=1, max_array=10),
+    "arrays of bundles": _site("arrays of bundles", bundle=2, max_array=10),
+}
 MOVE = re.compile(r"  ([A-Z]*) -> ([A-Z]+)  ")
 
 
 def specs() -> list[JobSpec]:
     """Jobs that should exist."""
-    found = [label._spec(atoms, "gen000", Resources(1, 600)) for atoms in structures() if atoms.info["name"] in LABELS]
+    found = [label._spec(atoms, "gen000", Resources(1, 300)) for atoms in structures() if atoms.info["name"] in LABELS]
     for name in TEMPERS.keys() - set(LABELS):
         found.append(work(f"gen000/cut/{name}", [["true"]], {"answer": f"candidates/{name}"}, Resources(1, 300)))
     return sorted(found, key=lambda spec: spec.id)
@@ -57,12 +75,12 @@ def temper(attempt: Path) -> Program:
 class World:
     """The project, its scheduler, its clock, and the daemon that serves it at present."""
 
-    def __init__(self, template: Path, root: Path, **fake: object) -> None:
+    def __init__(self, template: Path, root: Path, site: str = "alone", **fake: object) -> None:
         shutil.copytree(template, root)
         self.project = Project(root)
         self.clock = VirtualClock()
         self.wanted = specs()
-        self.scheduler = FakeScheduler(self.clock, program=temper, **fake)  # type: ignore[arg-type]
+        self.scheduler = FakeScheduler(self.clock, program=temper, site=SITES[site], **fake)  # type: ignore[arg-type]
         self.campaign = self.start()
 
     def start(self) -> Campaign:
@@ -137,19 +155,20 @@ class World:
         return odd
 
     def ran_twice(self) -> list[str]:
-        """Attempts that ran more often than the scheduler itself started them anew."""
-        runs = Counter((run.job, run.attempt) for run in self.scheduler.runs)
-        again: Counter[tuple[Path, str]] = Counter()
-        for job in self.scheduler.book:
-            again[job.folder.parent, job.folder.name] += job.restart
-        return [
-            f"{job.name}/{attempt} ran {n} times" for (job, attempt), n in runs.items() if n > 1 + again[job, attempt]
+        """Attempts that ran in two jobs of the queue, or more often in one than the scheduler itself started it."""
+        runs = Counter((run.job, run.attempt, run.id, run.start) for run in self.scheduler.runs)
+        places = Counter(
+            (job, attempt) for job, attempt, _ in {(run.job, run.attempt, run.id) for run in self.scheduler.runs}
+        )
+        twice = [
+            f"{job.name}/{attempt} ran {n} times as {name}" for (job, attempt, name, _), n in runs.items() if n > 1
         ]
+        return twice + [f"{job.name}/{attempt} ran in {n} jobs" for (job, attempt), n in places.items() if n > 1]
 
     def ran_late(self) -> list[str]:
-        """Runs of an attempt that had been given up: a later one ran before."""
+        """Runs of an attempt that had been given up: it has its verdict, or a later one ran before."""
         newest: dict[Path, int] = {}
-        late = []
+        late = [f"{run.job.name}/{run.attempt} ran after its verdict" for run in self.scheduler.runs if run.given_up]
         for run in self.scheduler.runs:
             number = int(run.attempt.removeprefix("attempt-"))
             if number < newest.setdefault(run.job, number):
@@ -183,4 +202,4 @@ def template() -> Path:
     """A project without jobs, made once."""
     root = Path(tempfile.mkdtemp(prefix="mlipbatch-template-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
-    return make_project(root / "t").root
+    return make_project(root / "t", cores=len(TEMPERS)).root  # so that an array gets full

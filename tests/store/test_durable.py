@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,15 @@ def test_without_sync_is_for_the_benchmark_and_ends_with_it(jobs: Path, told: li
     told.clear()
     jobfolder.move(jobs / "gen000/scf" / NAMES[0], JobState.SUBMITTED, JobState.RUNNING, "started")
     assert [what for what, _ in told] == ["sync", "rename", "rename", "sync"]
+
+
+def test_two_threads_that_write_one_file_do_not_take_each_others_draft(tmp_path: Path) -> None:
+    """A job folder and its copy publish to one place, perhaps in the same pass."""
+    path = tmp_path / "candidates"
+    mine = durable.placing(path, b"one")
+    next(mine)  # written, not yet renamed
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(durable.write_bytes, path, b"two").result()
+    with pytest.raises(StopIteration):
+        next(mine)
+    assert path.read_bytes() == b"one"
