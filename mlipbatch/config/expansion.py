@@ -16,13 +16,13 @@ from mlipbatch.config.model import Config
 from mlipbatch.config.partial import leaves, mistakes
 from mlipbatch.config.pseudopotentials import (
     DEFAULT,
-    Table,
     available,
     check_files,
     fitting_tables,
-    folders,
     load_table,
 )
+from mlipbatch.config.sssp import DEFAULT_LIBRARY
+from mlipbatch.config.table_file import Table
 from mlipbatch.config.translate import wrong_values
 from mlipbatch.config.wrong import WrongValue
 
@@ -64,8 +64,8 @@ def need_pseudopotentials(config: Config) -> None:
         else ""
     )
     message = (
-        f"no pseudopotentials of {', '.join(elements)}: download SSSP efficiency (materialscloud.org/sssp; "
-        f"the .json and the files) into {folders()[0]}, or name a table in 'dft.pseudopotential_table'{found}"
+        f"no pseudopotentials of {', '.join(elements)}: get SSSP efficiency by `mlipbatch pseudos install {DEFAULT_LIBRARY}` "
+        f"(where there is no network, with --from FILE), or name a table in 'dft.pseudopotential_table'{found}"
     )
     raise WrongValue(TABLE, message)
 

@@ -117,7 +117,7 @@ class DFTConfig(Model):
 
     command: str = quantity("", "program that is run, as on a shell's command line")
     pseudopotential_table: str = quantity(
-        "", "table of pseudopotentials and cutoffs: a name that site_configs/pseudopotentials has, or a path"
+        "", "table of pseudopotentials and cutoffs: a name that `mlipbatch pseudos list` has, or the path of a table"
     )
     pseudo_dir: str = quantity("", "folder of the UPF files")
     pseudopotentials: dict[str, str] = quantity("", "UPF file of each element")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlipbatch.config.model import DFTConfig
+from mlipbatch.config.upf import Upf, read_upf
 from mlipbatch.core.frames import CONFIG_TYPE, ISOLATED_ATOM
 from mlipbatch.dft.quantum_espresso.parameters import OURS, extra
-from mlipbatch.dft.quantum_espresso.upf import Upf, read_upf
 from mlipbatch.dft.quantum_espresso.write import species
 
 if TYPE_CHECKING:
