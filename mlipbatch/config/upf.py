@@ -52,11 +52,11 @@ def read_upf(path: Path) -> Upf:
 
 
 def is_whole(path: Path) -> bool:
-    """Does the file end as a UPF file does (version 2 with its root, version 1 with the tag of its last section)?"""
+    """Does the file end with a closing tag: of its root in version 2, of its last section in version 1?"""
     with path.open("rb") as handle:
         handle.seek(max(0, path.stat().st_size - 2000))
         tail = handle.read().decode("latin-1").rstrip()
-    return re.search(r"</(UPF|PP_RHOATOM|PP_ADDINFO|PP_GIPAW_RECONSTRUCTION_DATA|PP_PAW)>$", tail) is not None
+    return re.search(r"</\w+>$", tail) is not None
 
 
 @lru_cache(maxsize=256)
