@@ -192,6 +192,7 @@ class JobsConfig(Model):
 
     dft_cores: int = quantity("cores", "MPI ranks of one DFT job", ge=1)
     dft_walltime: int = quantity("s", "wall time of one DFT job", ge=10)
+    dft_memory: int = quantity("MB", "memory of one DFT job, all ranks together; 0: from its cell", ge=0)
     work_cores: int = quantity("cores", "cores of every other job", ge=1)
     work_walltime: int = quantity("s", "wall time of every other job", ge=10)
 

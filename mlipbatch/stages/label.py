@@ -56,7 +56,7 @@ def expected(project: Project, config: Config, generation: int) -> Iterator[JobS
     path = project.candidates(generation, "selected")
     if not number(project, generation):
         return
-    resources = Resources(config.jobs.dft_cores, config.jobs.dft_walltime)
+    resources = Resources(config.jobs.dft_cores, config.jobs.dft_walltime, config.jobs.dft_memory or None)
     meshes = _meshes(iter_frames(path), config.dft.kpoints_spacing)
     for atoms in iter_frames(path):
         if _on_a_curve(atoms):
@@ -139,7 +139,8 @@ def _plan(
     asked = dataclasses.replace(job.spec.resources, exclude=excluded)
     resources = asked.grown(job.most, walltime=walltime, memory=memory)
     prepared = code.prepare(atoms, job.config.dft, step, cores=resources.cores, walltime=resources.walltime_s)
-    resources = _enough(resources, SPARE * memory * (prepared.memory_mb or 0), job.most.memory_mb)
+    if not job.config.jobs.dft_memory:
+        resources = _enough(resources, SPARE * memory * (prepared.memory_mb or 0), job.most.memory_mb)
     record = {
         "structure": _stamp(job),
         "step": _plain(dataclasses.asdict(step)),

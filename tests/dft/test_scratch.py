@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +127,24 @@ def test_an_antiferromagnet_stays_one(run: Runner) -> None:
     assert qe.read_results(ferro).magnetization is not None
     assert abs(qe.read_results(ferro).magnetization or 0) > 2
     assert np.isfinite(labels.forces).all()
+
+
+MEASURE = (
+    "import resource, subprocess; subprocess.run(['pw.x', '-in', 'pw.in'], stdout=open('pw.out', 'w'));"
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+)
+
+
+def test_the_estimate_of_memory_is_above_what_pw_x_takes_and_not_far(tmp_path: Path) -> None:
+    iron = bulk("Fe", "bcc", 2.87, cubic=True)
+    iron.rattle(0.05, seed=1)
+    dft = settings(
+        nspin=2, starting_magnetization={"Fe": 0.4}, kpoints_spacing=0.9, ecutwfc=50, ecutrho=400, electron_maxstep=5
+    )
+    prepared = qe.prepare(iron, dft, NextAttempt(), cores=1, walltime=300)
+    (tmp_path / "pw.in").write_text(prepared.files["pw.in"])
+    command = [sys.executable, "-S", "-c", MEASURE]
+    measured = int(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout) * 1.024e-3
+    assert prepared.memory_mb is not None
+    assert measured > 60
+    assert measured < prepared.memory_mb < 2.5 * measured

@@ -36,8 +36,11 @@ def prepare(
     kinds = spin.kinds(atoms, dft.nspin, dft.starting_magnetization, valence)
     keys = namelists(dft, kinds, walltime, step.changes)
     expectation = _expectation(atoms, valence, mesh, keys)
-    size = _size(atoms, keys, expectation, mesh, cores, float(step.changes.get("memory_factor", 1.0)))
-    flags, why_flags = parallel.flags(dft.command, cores, size.pools, size.bands)
+    augmented = any(header.kind != "NC" for header in headers.values())
+    less = float(step.changes.get("memory_factor", 1.0))
+    pools = parallel.pools_of(cores, parallel.fewest_kpoints(atoms, mesh), less)
+    size = _size(atoms, keys, expectation, mesh, cores=cores, pools=pools, augmented=augmented)
+    flags, why_flags = parallel.flags(dft.command, cores, pools, size.bands)
     program = f"{parallel.launch(dft.command, cores)}{flags} -in {INPUT} > {OUTPUT} 2> {ERRORS}"
     return Prepared(
         files={INPUT: pw_input(atoms, kinds, keys, dft.pseudopotentials, mesh)},
@@ -61,19 +64,16 @@ def prepare(
 class _Size:
     """What the calculation takes; None is unknown, as the pseudopotentials do not say how many electrons there are."""
 
-    pools: int
     bands: int | None
     memory_mb: int | None
     reasons: Mapping[str, str]
 
 
 def _size(
-    atoms: Atoms, keys: Namelists, asked: Mapping[str, Any], mesh: Mesh, cores: int, memory_factor: float
+    atoms: Atoms, keys: Namelists, asked: Mapping[str, Any], mesh: Mesh, *, cores: int, pools: int, augmented: bool
 ) -> _Size:
-    points = parallel.fewest_kpoints(atoms, mesh)
-    pools = parallel.pools_of(cores, points, memory_factor)
     if asked["electrons"] is None:
-        return _Size(pools, None, None, {})
+        return _Size(None, None, {})
     given = keys["system"].get("nbnd")
     bands = int(given) if given is not None else memory.usual_bands(asked["electrons"])
     needed = memory.memory_mb(
@@ -85,6 +85,7 @@ def _size(
         nspin=asked["nspin"],
         kpoints=math.ceil(math.prod(mesh) / 2),
         gamma=mesh == kpoints.GAMMA,
+        augmented=augmented,
         cores=cores,
         pools=pools,
     )
@@ -93,7 +94,7 @@ def _size(
         "nbnd": f"{bands}: {chosen}, for {asked['electrons']:g} electrons",
         "memory": f"about {needed:.0f} MB on {cores} cores, from the cell's volume, cutoffs, bands and k-points",
     }
-    return _Size(pools, bands, math.ceil(needed), reasons)
+    return _Size(bands, math.ceil(needed), reasons)
 
 
 def _before(step: NextAttempt) -> list[str]:
