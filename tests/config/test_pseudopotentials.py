@@ -245,3 +245,12 @@ def test_headers_of_both_versions(tmp_path):
     assert read_upf(old) == replace(new, core_radius=1.8)
     assert new == Upf("Fe", 8.0, "sla+pw+pbx+pbc", "scalar", "US", 2.0)
     assert read_upf(DEBIAN / "C.pbe-van_bm.UPF").core_radius is None  # it says 10 bohr for want of knowing
+
+
+def test_files_named_one_by_one_must_belong_together_too():
+    files = {"Fe": "Fe.pbe-nd-rrkjus.UPF", "Ni": "Ni.pz-nd-rrkjus.UPF"}
+    own = {"pseudo_dir": str(DEBIAN), "pseudopotentials": files, "ecutwfc": 50}
+    with pytest.raises(InputError, match=r"'dft.pseudopotentials': .* different functionals: Fe PBE, Ni LDA"):
+        expand(minimal(dft=own))
+    config, _ = expand(minimal(dft={**own, "extra": {"system": {"input_dft": "PBE"}}}))
+    assert config.dft.ecutrho == 400

@@ -16,7 +16,7 @@ REASON = (
 )
 
 PLACE = """\
-nodes=$(cat "${PBS_NODEFILE:-/dev/null}" 2>/dev/null | sort -u | wc -l)
+nodes=$(sort -u "${PBS_NODEFILE:-/dev/null}" 2>/dev/null | wc -l)
 if [ -n "${MLIPBATCH_SCRATCH:-}" ] && [ "${SLURM_JOB_NUM_NODES:-1}" = 1 ] && [ "$nodes" -le 1 ]; then
   rm -rf out && mkdir -p "$MLIPBATCH_SCRATCH/out" && ln -s "$MLIPBATCH_SCRATCH/out" out
 fi"""
