@@ -13,12 +13,12 @@ import typer
 from mlipbatch.cli import common
 from mlipbatch.config.errors import InputError
 
-# name on the command line -> module of mlipbatch.cli whose function of the same name it is, in the order --help shows
+# name on the command line -> module of mlipbatch.cli whose function (or group) of the same name it is, in the order --help shows
 COMMANDS = {
     "init": "init", "plan": "plan", "submit": "submit", "run": "run", "daemon": "daemon",
     "pause": "pause", "resume": "resume", "stop": "stop",
     "status": "status", "ls": "ls", "show": "show", "why": "why", "retry": "retry", "cancel": "cancel",
-    "archive": "archive", "doctor": "doctor", "report": "report",
+    "archive": "archive", "doctor": "doctor", "report": "report", "pseudos": "pseudos",
     "generate": "generate", "screen": "screen", "select": "select", "label": "label", "diagnose": "diagnose",
     "fit": "fit", "evaluate": "evaluate", "explore": "explore", "cut": "cut",
 }  # fmt: skip
@@ -56,7 +56,11 @@ def _options(
 
 
 for _name, _module in COMMANDS.items():
-    app.command(_name)(getattr(importlib.import_module(f"mlipbatch.cli.{_module}"), _name))
+    _command = getattr(importlib.import_module(f"mlipbatch.cli.{_module}"), _name)
+    if isinstance(_command, typer.Typer):  # a command with commands of its own
+        app.add_typer(_command, name=_name)
+    else:
+        app.command(_name)(_command)
 
 
 def main() -> None:

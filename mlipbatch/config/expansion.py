@@ -16,14 +16,16 @@ from mlipbatch.config.model import Config
 from mlipbatch.config.partial import leaves, mistakes
 from mlipbatch.config.pseudopotentials import (
     DEFAULT,
-    Table,
     available,
     check_files,
     fitting_tables,
-    folders,
     load_table,
+    mismatch,
 )
+from mlipbatch.config.sssp import DEFAULT_LIBRARY
+from mlipbatch.config.table_file import Table
 from mlipbatch.config.translate import wrong_values
+from mlipbatch.config.upf import read_upf
 from mlipbatch.config.wrong import WrongValue
 
 RULES: dict[str, Rule] = {**structures.RULES, **dft.RULES, **potential.RULES, **sampling.RULES}
@@ -64,8 +66,8 @@ def need_pseudopotentials(config: Config) -> None:
         else ""
     )
     message = (
-        f"no pseudopotentials of {', '.join(elements)}: download SSSP efficiency (materialscloud.org/sssp; "
-        f"the .json and the files) into {folders()[0]}, or name a table in 'dft.pseudopotential_table'{found}"
+        f"no pseudopotentials of {', '.join(elements)}: get SSSP efficiency by `mlipbatch pseudos install {DEFAULT_LIBRARY}` "
+        f"(where there is no network, with --from FILE), or name a table in 'dft.pseudopotential_table'{found}"
     )
     raise WrongValue(TABLE, message)
 
@@ -116,7 +118,7 @@ def _find_table(draft: Draft) -> Table | None:
 
 
 def _check_given_files(config: Config, draft: Draft) -> None:
-    """Files that the user named one by one are there. What came from a table was looked at already."""
+    """Files that the user named one by one are there and alike. What came from a table was looked at already."""
     if "dft.pseudopotentials" not in draft.given or len(draft.given) == len(leaves()):
         return  # a config.yaml, written by us: its files may be visible on other machines only
     for symbol, file in config.dft.pseudopotentials.items():
@@ -125,3 +127,12 @@ def _check_given_files(config: Config, draft: Draft) -> None:
             raise WrongValue(
                 ("dft", "pseudopotentials", symbol), f"'dft.pseudopotentials.{symbol}' is {file!r}: {path} is not there"
             )
+    if "input_dft" not in config.dft.extra.get("system", {}):
+        unlike = mismatch(
+            {
+                symbol: read_upf(Path(config.dft.pseudo_dir) / file)
+                for symbol, file in config.dft.pseudopotentials.items()
+            }
+        )
+        if unlike:
+            raise WrongValue(("dft", "pseudopotentials"), f"'dft.pseudopotentials': {unlike}")

@@ -117,7 +117,7 @@ class DFTConfig(Model):
 
     command: str = quantity("", "program that is run, as on a shell's command line")
     pseudopotential_table: str = quantity(
-        "", "table of pseudopotentials and cutoffs: a name that site_configs/pseudopotentials has, or a path"
+        "", "table of pseudopotentials and cutoffs: a name that `mlipbatch pseudos list` has, or the path of a table"
     )
     pseudo_dir: str = quantity("", "folder of the UPF files")
     pseudopotentials: dict[str, str] = quantity("", "UPF file of each element")
@@ -192,6 +192,7 @@ class JobsConfig(Model):
 
     dft_cores: int = quantity("cores", "MPI ranks of one DFT job", ge=1)
     dft_walltime: int = quantity("s", "wall time of one DFT job", ge=10)
+    dft_memory: int = quantity("MB", "memory of one DFT job, all ranks together; 0: from its cell", ge=0)
     work_cores: int = quantity("cores", "cores of every other job", ge=1)
     work_walltime: int = quantity("s", "wall time of every other job", ge=10)
 

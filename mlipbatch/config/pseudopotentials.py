@@ -1,51 +1,21 @@
-"""Tables of pseudopotentials with their cutoffs: our YAML, or the JSON that comes with SSSP."""
+"""Tables of pseudopotentials with their cutoffs: which there are on this machine, and whether their files are the right ones."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from pydantic import Field, ValidationError
 
 from mlipbatch.config.errors import InputError
-from mlipbatch.config.located import read_yaml
-from mlipbatch.config.model import Model, quantity
 from mlipbatch.config.resources import resource
+from mlipbatch.config.sssp import libraries, names_of
+from mlipbatch.config.table_file import Entry, Table, read_table
 from mlipbatch.config.text import did_you_mean, shown
+from mlipbatch.config.upf import FAMILIES, Upf, read_upf
 
 DEFAULT = "sssp-efficiency"
-
-
-class Entry(Model):
-    """One element of a table."""
-
-    file: str = quantity("", "name of the UPF file in the table's folder", pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
-    ecutwfc: float = quantity("Ry", "recommended cutoff of wavefunctions", gt=0)
-    ecutrho: float = quantity("Ry", "recommended cutoff of the density", gt=0)
-    sha256: str | None = None
-    md5: str | None = None
-
-
-class Table(Model):
-    """Pseudopotentials made for one functional, and the folder in which they were found."""
-
-    name: str
-    folder: str = quantity("", "folder that holds the files")
-    functional: str
-    source: str = quantity("", "where files and cutoffs come from")
-    elements: dict[str, Entry]
-
-
-class _TableFile(Model):
-    """site_configs/pseudopotentials/NAME.yaml."""
-
-    folder: str | list[str] = Field(description="folder of the files, or several to look in; relative to the table")
-    functional: str
-    source: str
-    elements: dict[str, Entry]
+LIGHT = 18  # atomic number: up to argon it matters little whether the atom was scalar-relativistic
 
 
 def folders() -> list[Path]:
@@ -56,95 +26,126 @@ def folders() -> list[Path]:
 
 
 def available() -> dict[str, Path]:
-    """Tables by name, the user's own first; SSSP's JSON files count as sssp-efficiency and sssp-precision."""
+    """Tables by name, the user's own first. SSSP's JSON files are called sssp-efficiency-1.3 and, the newest, sssp-efficiency."""
     found: dict[str, Path] = {}
     for folder in folders():
         for path in sorted(folder.glob("*.yaml")):
             found.setdefault(path.stem, path)
-        for path in sorted(folder.rglob("SSSP*.json"), reverse=True):  # the newest release first
-            for kind in ("efficiency", "precision"):
-                if kind in path.name.lower():
-                    found.setdefault(f"sssp-{kind}", path)
+        for path in sorted(folder.rglob("SSSP*.json"), key=_release, reverse=True):  # the newest release first
+            for name in names_of(path.stem):
+                found.setdefault(name, path)
     return found
 
 
+def _release(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", path.stem)]
+
+
 def load_table(name: str) -> Table:
-    """The table called `name`, or the file of that path. InputError if there is none, or its files are not on this machine."""
+    """The table called `name`, or the file (or folder) of that path. InputError if there is none, or it cannot be used."""
     tables = available()
-    path = tables.get(name) or Path(name)
-    if not path.is_file():
-        known = ", ".join(sorted(tables)) or "none"
-        raise InputError(
-            f"there is no table of pseudopotentials {shown(name)}{did_you_mean(name, tables)}; "
-            f"known here: {known}; or write a path"
-        )
-    return _read_sssp(path) if path.suffix == ".json" else _read_own(path)
+    path = tables.get(name) or Path(name).expanduser()
+    if not path.exists() or (path.is_dir() and not re.search(r"[/.]", name)):
+        raise InputError(_no_table(name, tables))
+    return read_table(path)
 
 
-def _read_own(path: Path) -> Table:
-    located = read_yaml(path)
-    try:
-        content = _TableFile.model_validate(located.data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise located.error(f"this table of pseudopotentials is wrong: {first['msg']}", first["loc"]) from error
-    folders = [content.folder] if isinstance(content.folder, str) else content.folder
-    places = [path.parent / Path(folder).expanduser() for folder in folders]
-    folder = next((place for place in places if place.is_dir()), None)
-    if folder is None:
-        raise InputError(
-            f"the files of table {path.stem!r} are not on this machine "
-            f"(looked in {', '.join(map(str, places))}): {content.source}"
-        )
-    return Table(
-        name=path.stem,
-        folder=str(folder),
-        functional=content.functional,
-        source=content.source,
-        elements=content.elements,
+def _no_table(name: str, tables: dict[str, Path]) -> str:
+    if name in libraries() or f"{name}-1.3" in libraries():
+        return f"table {name!r} is not installed here: `mlipbatch pseudos install {name}`"
+    known = ", ".join(sorted(tables)) or "none"
+    return (
+        f"there is no table of pseudopotentials {shown(name)}{did_you_mean(name, tables)}; "
+        f"known here: {known}; or write a path"
     )
 
 
-def _read_sssp(path: Path) -> Table:
-    """SSSP's JSON; its UPF files lie beside it, or in the folder of the same name (as the archive unpacks)."""
-    folder = path.with_suffix("") if path.with_suffix("").is_dir() else path.parent
-    try:
-        rows: dict[str, dict[str, Any]] = json.loads(path.read_text())
-        elements = {symbol: _sssp_entry(row) for symbol, row in rows.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"is not a table of SSSP ({type(error).__name__}: {error})", file=str(path)) from error
-    functional = "PBEsol" if "pbesol" in path.name.lower() else "PBE"
-    return Table(
-        name=path.stem, folder=str(folder), functional=functional, source="SSSP, materialscloud.org", elements=elements
-    )
-
-
-def _sssp_entry(row: dict[str, Any]) -> Entry:
-    wfc = row.get("cutoff_wfc", row.get("cutoff"))
-    rho = row.get("cutoff_rho", row.get("rho_cutoff")) or float(wfc) * float(row.get("dual", 8))  # type: ignore[arg-type]
-    return Entry(file=row["filename"], ecutwfc=float(wfc), ecutrho=float(rho), md5=row.get("md5"))  # type: ignore[arg-type]
-
-
-def check_files(table: Table, elements: list[str]) -> None:
-    """Every element is in the table, its file in the folder, and the file the one that the cutoffs were made for."""
+def check_files(table: Table, elements: Iterable[str]) -> None:
+    """Every element is in the table, its file in the folder, and all are files that the table's cutoffs were made for."""
+    elements = list(elements)
     lacking = [symbol for symbol in elements if symbol not in table.elements]
     if lacking:
         have = ", ".join(table.elements)
         raise InputError(f"table {table.name!r} has no pseudopotential of {', '.join(lacking)} (it has {have})")
     for symbol in elements:
-        _check_file(table, symbol, table.elements[symbol])
+        wrong = wrong_file(table, symbol)
+        if wrong:
+            raise InputError(wrong)
+    unlike = mismatch({symbol: header(table, symbol) for symbol in elements})
+    if unlike:
+        raise InputError(f"table {table.name!r}: {unlike}")
 
 
-def _check_file(table: Table, symbol: str, entry: Entry) -> None:
-    path = Path(table.folder) / entry.file
+def wrong_file(table: Table, symbol: str) -> str | None:
+    """What is wrong with the file of one element; None where it is there and the right one."""
+    entry, path = table.elements[symbol], Path(table.folder) / table.elements[symbol].file
     if not path.is_file():
-        raise InputError(f"{path} of table {table.name!r} ({symbol}) is not there: {table.source}")
+        return f"{path} of table {table.name!r} ({symbol}) is not there: {_remedy(table, symbol)}"
+    algorithm = wrong_checksum(entry, path)
+    if algorithm:
+        return f"{path} is not the file that the cutoffs of table {table.name!r} were made for ({algorithm} differs)"
+    upf = read_upf(path)
+    if upf.element not in (None, symbol):
+        return f"{path} of table {table.name!r} says that it is for {upf.element}, not for {symbol}"
+    family = FAMILIES.get(upf.functional or "", upf.functional)
+    if family and table.functional and not _same(family, table.functional):
+        return f"{path} was made with {family}, table {table.name!r} is for {table.functional}"
+    return None
+
+
+def wrong_checksum(entry: Entry, path: Path) -> str | None:
+    """The kind of checksum that `path` has not as it should; None where none is known or all agree."""
     for algorithm in ("sha256", "md5"):
         wanted = getattr(entry, algorithm)
-        if wanted and hashlib.new(algorithm, path.read_bytes(), usedforsecurity=False).hexdigest() != wanted:
-            raise InputError(
-                f"{path} is not the file that the cutoffs of table {table.name!r} were made for ({algorithm} differs)"
-            )
+        if wanted and hashlib.new(algorithm, path.read_bytes(), usedforsecurity=False).hexdigest() != wanted.lower():
+            return algorithm
+    return None
+
+
+def _remedy(table: Table, symbol: str) -> str:
+    name = next((name for name, one in libraries().items() if one.stem == table.name), None)
+    return f"`mlipbatch pseudos install {name} --elements {symbol}`" if name else table.source
+
+
+def _same(family: str, said: str) -> bool:
+    """Does `said`, words of a person ("LDA, Perdew-Zunger"), speak of this family? Words that we do not know prove nothing."""
+    words = set(re.findall(r"[a-z0-9]+", said.lower()))
+    known = {name.lower() for name in FAMILIES.values()}
+    return family.lower() in words or family.lower() not in known or not words & known
+
+
+def mismatch(headers: dict[str, Upf]) -> str | None:
+    """Why these pseudopotentials do not belong together, or None: other functionals, or other relativity.
+
+    Full-relativistic ones are for spin-orbit coupling. Of those without relativity only light atoms go with
+    scalar-relativistic ones. What a header does not say is no difference.
+    """
+    functionals = {symbol: upf.functional for symbol, upf in headers.items() if upf.functional}
+    if len(set(functionals.values())) > 1:
+        listed = ", ".join(f"{symbol} {FAMILIES.get(name, name)}" for symbol, name in functionals.items())
+        return f"the pseudopotentials were made with different functionals: {listed}"
+    kinds = {symbol: upf.relativistic for symbol, upf in headers.items() if upf.relativistic}
+    full = {symbol for symbol, kind in kinds.items() if kind == "full"}
+    without = {symbol for symbol, kind in kinds.items() if kind == "no"}
+    heavy = {symbol for symbol in without if _number(symbol) > LIGHT}
+    if (full and len(full) < len(kinds)) or (heavy and len(without) < len(kinds)):
+        listed = ", ".join(f"{symbol} {RELATIVITY[kind]}" for symbol, kind in kinds.items())
+        return f"the pseudopotentials do not agree in relativity: {listed}"
+    return None
+
+
+RELATIVITY = {"no": "non-relativistic", "scalar": "scalar-relativistic", "full": "full-relativistic"}
+
+
+def _number(symbol: str) -> int:
+    from mlipbatch.config.elements import SYMBOLS
+
+    return SYMBOLS.index(symbol) + 1 if symbol in SYMBOLS else 0
+
+
+def header(table: Table, symbol: str) -> Upf:
+    """What the file of one element says of itself."""
+    return read_upf(Path(table.folder) / table.elements[symbol].file)
 
 
 def fitting_tables(elements: list[str]) -> list[str]:
@@ -162,25 +163,9 @@ def _fits(name: str, elements: list[str]) -> bool:
 
 def kind_of(path: Path) -> str:
     """'NC', 'US' or 'PAW', as the head of a UPF file says; 'US' (the demanding case) where it does not say."""
-    head = _head(path)
-    if re.search(r'is_paw\s*=\s*"\.?t|pseudo_type\s*=\s*"PAW', head, re.IGNORECASE):
-        return "PAW"
-    if re.search(
-        r'is_ultrasoft\s*=\s*"\.?t|pseudo_type\s*=\s*"(US|USPP)"|^\s*US\s', head, re.IGNORECASE | re.MULTILINE
-    ):
-        return "US"
-    return "NC" if re.search(r'pseudo_type\s*=\s*"(NC|SL)|^\s*NC\s', head, re.MULTILINE) else "US"
+    return (read_upf(path).kind if path.is_file() else None) or "US"
 
 
 def valence(path: Path) -> float | None:
     """Valence electrons of a UPF file, or None."""
-    found = re.search(r'z_valence\s*=\s*"\s*([0-9.eE+-]+)|([0-9.]+)\s+Z valence', _head(path))
-    return float(found[1] or found[2]) if found else None
-
-
-def _head(path: Path) -> str:
-    try:
-        with path.open("rb") as handle:
-            return handle.read(100_000).decode("latin-1")
-    except OSError:
-        return ""
+    return read_upf(path).valence if path.is_file() else None

@@ -78,7 +78,7 @@ class Site(Model):
     )
     scratch: str = quantity(
         "",
-        "folder for TMPDIR of running jobs, shell variables allowed; empty: as the node has it",
+        "folder for TMPDIR of running jobs and for what pw.x writes, shell variables allowed; empty: as the node has it",
         pattern=r"^[A-Za-z0-9_./${}:-]*$",
         default="",
     )

@@ -97,7 +97,7 @@ resources:
 # Any derived value can be set here instead, for example:
 #
 # dft:
-#   pseudopotential_table: sssp-precision # a name, or a path; sssp-efficiency where it is installed
+#   pseudopotential_table: sssp-precision-1.3 # a name, or a path; sssp-efficiency where it is installed
 #   kpoints_spacing: 0.2 # 1/A, 2 pi included
 # selection:
 #   number: 100 # structures labelled in the first generation

@@ -27,6 +27,7 @@ class Prepared:
     before: Sequence[str]  # bash lines that are run before `command`
     reasons: Mapping[str, str]  # quantity -> why it has its value
     expectation: Mapping[str, Any]  # what the output must agree with: natoms, kpoints, nspin, conv_thr (Ry), electrons
+    memory_mb: int | None = None  # about what all ranks need together; None where it is not known
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def check(config: Config, name: str = "") -> Site:
     site = completed(site_called(name or config.resources.site))
     jobs = config.jobs
     asked = {
-        "jobs.dft_cores and jobs.dft_walltime": Resources(jobs.dft_cores, jobs.dft_walltime),
+        "jobs.dft_cores and jobs.dft_walltime": Resources(jobs.dft_cores, jobs.dft_walltime, jobs.dft_memory or None),
         "jobs.work_cores and jobs.work_walltime": Resources(jobs.work_cores, jobs.work_walltime),
     }
     for keys, resources in asked.items():

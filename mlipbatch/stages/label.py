@@ -16,7 +16,7 @@ from mlipbatch.config.model import Config
 from mlipbatch.core import endings, frames, ladder
 from mlipbatch.core import job as nouns
 from mlipbatch.core.failure import Diagnosis
-from mlipbatch.core.job import AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
+from mlipbatch.core.job import MEMORY_MB, AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
 from mlipbatch.stages.base import Attempt, Job, counted, verdicts
 from mlipbatch.store.durable import frame_sizes, iter_frames, read_frames, render_frames, write_frames
 from mlipbatch.store.project import Project
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 KIND = "scf"
 STRUCTURE, RESULT = "structure.extxyz", "result.extxyz"
+SPARE = 1.3  # times the estimate of memory
 
 
 def sizes(project: Project, generation: int) -> Mapping[int, int]:
@@ -55,7 +56,7 @@ def expected(project: Project, config: Config, generation: int) -> Iterator[JobS
     path = project.candidates(generation, "selected")
     if not number(project, generation):
         return
-    resources = Resources(config.jobs.dft_cores, config.jobs.dft_walltime)
+    resources = Resources(config.jobs.dft_cores, config.jobs.dft_walltime, config.jobs.dft_memory or None)
     meshes = _meshes(iter_frames(path), config.dft.kpoints_spacing)
     for atoms in iter_frames(path):
         if _on_a_curve(atoms):
@@ -138,6 +139,8 @@ def _plan(
     asked = dataclasses.replace(job.spec.resources, exclude=excluded)
     resources = asked.grown(job.most, walltime=walltime, memory=memory)
     prepared = code.prepare(atoms, job.config.dft, step, cores=resources.cores, walltime=resources.walltime_s)
+    if not job.config.jobs.dft_memory:
+        resources = _enough(resources, SPARE * memory * (prepared.memory_mb or 0), job.most.memory_mb)
     record = {
         "structure": _stamp(job),
         "step": _plain(dataclasses.asdict(step)),
@@ -154,6 +157,14 @@ def _plan(
         resources=resources,
         record=record,
     )
+
+
+def _enough(resources: Resources, needed: float, most: int | None) -> Resources:
+    """Memory asked for where the cell needs more than a job is taken to have that asks for none."""
+    wanted = round(needed)
+    if wanted <= (resources.memory_mb or MEMORY_MB * resources.cores):
+        return resources
+    return dataclasses.replace(resources, memory_mb=wanted if most is None else min(wanted, most))
 
 
 def _stamp(job: Job) -> str:
@@ -207,8 +218,9 @@ def _clean(attempts: Sequence[Attempt], patterns: Sequence[str]) -> None:
     """Wavefunctions, densities and scratch go the moment they are of no more use."""
     for attempt in attempts:
         for pattern in patterns:
-            for path in attempt.folder.glob(pattern):
-                if path.is_dir():
+            # the pattern itself too: a link into a scratch that is gone is not globbed
+            for path in {attempt.folder / pattern, *attempt.folder.glob(pattern)}:
+                if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     path.unlink(missing_ok=True)

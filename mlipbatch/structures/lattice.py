@@ -67,6 +67,9 @@ def lattice_of(config: Config) -> Lattice:
     shape = {"orthorhombic": True} if name == "hcp" else {"cubic": True}
     covera = section.covera if name == "hcp" else None
     cell = bulk(system.elements[0], name, a=section.lattice_constant, covera=covera, **shape)
+    cell.set_initial_magnetic_moments(
+        None
+    )  # ASE gives iron some of its own; the campaign's are in dft.starting_magnetization
     volume = volume_per_atom(name, section.lattice_constant, section.covera)
     return Lattice(cell, volume, system.composition, ordered=False)
 

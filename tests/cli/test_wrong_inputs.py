@@ -85,7 +85,7 @@ def test_exit_code_two_and_no_traceback(folder):
 def test_a_byte_order_mark_is_no_mistake(folder):
     text = (CASES / "key_typo.yaml").read_text().replace("target_sytem", "target_system")
     (folder / "input.yaml").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
-    assert refused(submit, "input.yaml").startswith("input.yaml:1:1: no pseudopotentials of Fe, Ni: download SSSP")
+    assert refused(submit, "input.yaml").startswith("input.yaml:1:1: no pseudopotentials of Fe, Ni: get SSSP")
 
 
 def test_plan_needs_no_pseudopotentials_but_says_what_submit_will_want(folder):

@@ -127,16 +127,16 @@ def test_stale_files_are_deleted_first() -> None:
     ("command", "cores", "launched"),
     [
         ("pw.x", 1, "pw.x"),
-        ("pw.x", 4, "mpirun -n 4 pw.x"),
+        ("pw.x", 4, "mpirun -n 4 pw.x -nk 4 -ndiag 1"),
         ("/opt/qe/bin/pw.x -nk 2", 4, "mpirun -n 4 /opt/qe/bin/pw.x -nk 2"),
-        ("srun pw.x", 4, "srun pw.x"),
-        ("srun -n {cores} pw.x", 4, "srun -n 4 pw.x"),
-        ("OMP_NUM_THREADS=1 /usr/bin/mpiexec pw.x", 2, "OMP_NUM_THREADS=1 /usr/bin/mpiexec pw.x"),
+        ("srun pw.x", 4, "srun pw.x -nk 4 -ndiag 1"),
+        ("srun -n {cores} pw.x", 4, "srun -n 4 pw.x -nk 4 -ndiag 1"),
+        ("OMP_NUM_THREADS=1 /usr/bin/mpiexec pw.x", 2, "OMP_NUM_THREADS=1 /usr/bin/mpiexec pw.x -nk 2 -ndiag 1"),
     ],
 )
 def test_the_launcher(command: str, cores: int, launched: str) -> None:
     prepared = qe.prepare(al4, settings(command=command), NextAttempt(), cores=cores, walltime=10)
-    assert prepared.command == f"{launched} -in pw.in > pw.out 2> pw.err"
+    assert prepared.command.splitlines()[0] == f"{launched} -in pw.in > pw.out 2> pw.err"
     assert prepared.environment["GFORTRAN_UNBUFFERED_PRECONNECTED"] == "y"
 
 
@@ -145,3 +145,125 @@ def test_what_the_output_must_agree_with() -> None:
     atoms.symbols[0] = "Mg"
     expectation = qe.prepare(atoms, settings(kpoints_spacing=0.3), NextAttempt(), cores=1, walltime=10).expectation
     assert (expectation["natoms"], expectation["electrons"], expectation["kpoints"]) == (4, 11.0, [6, 6, 6])
+
+
+def fe4(moments: list[float] | None = None) -> Atoms:
+    atoms = bulk("Fe", "bcc", 2.87, cubic=True) * (2, 1, 1)
+    atoms.set_initial_magnetic_moments(moments)  # ASE's bulk has some of its own
+    return atoms
+
+
+SPIN = {"nspin": 2, "starting_magnetization": {"Fe": 0.4}}
+
+
+def test_sites_start_with_the_structure_s_own_moments() -> None:
+    prepared = qe.prepare(fe4([2.4, -2.4, 2.4, 0]), settings(**SPIN), NextAttempt(), cores=1, walltime=10)
+    text = prepared.files["pw.in"]
+    found = read_input(text)
+    assert found is not None
+    assert found.keywords["ntyp"] == "3"
+    # of 8 valence electrons
+    assert [found.keywords[f"starting_magnetization({n})"] for n in (1, 2, 3)] == ["0.3", "-0.3", "0.0"]
+    positions = text.split("ATOMIC_POSITIONS")[1].splitlines()[1:5]
+    assert [line.split()[0] for line in positions] == ["Fe1", "Fe2", "Fe1", "Fe3"]
+    assert text.split("ATOMIC_SPECIES")[1].splitlines()[1:4] == [
+        f"Fe{n} 55.84500 Fe.pz-nd-rrkjus.UPF" for n in (1, 2, 3)
+    ]
+    assert "own moments" in prepared.reasons["starting_magnetization"]
+
+
+@pytest.mark.parametrize(
+    ("moments", "spin", "start", "why"),
+    [
+        (None, SPIN, ["0.4"], "ferromagnetic"),
+        ([0, 0, 0, 0], SPIN, ["0.4"], "ferromagnetic"),  # zeros are what files have that say nothing
+        ([2, 2, 2, 2], SPIN, ["0.25"], "own moments"),
+        ([99, 99, 99, 99], SPIN, ["1.0"], "own moments"),  # no more than all valence electrons
+        ([2, -2, 2, -2], {}, [], "moments are not used"),
+    ],
+)
+def test_moments_and_where_they_come_from(
+    moments: list[float] | None, spin: dict[str, object], start: list[str], why: str
+) -> None:
+    prepared = qe.prepare(fe4(moments), settings(**spin), NextAttempt(), cores=1, walltime=10)
+    found = read_input(prepared.files["pw.in"])
+    assert found is not None
+    assert [value for key, value in found.keywords.items() if key.startswith("starting_magnetization")] == start
+    assert why in prepared.reasons["starting_magnetization"]
+
+
+def test_more_different_moments_than_pw_x_has_room_for() -> None:
+    atoms = bulk("Fe", "bcc", 2.87, cubic=True) * (2, 2, 2)
+    own = np.linspace(-3, 3, 16)
+    atoms.set_initial_magnetic_moments(own)
+    found = asked(atoms, **SPIN)
+    kinds = int(found.keywords["ntyp"])
+    assert 5 <= kinds <= 9
+    values = [float(found.keywords[f"starting_magnetization({n + 1})"]) for n in range(kinds)]
+    assert max(min(abs(value - moment / 8) for value in values) for moment in own) <= 0.05 + 1e-9  # half a step of 0.1
+
+
+@pytest.mark.parametrize(
+    ("atoms", "spacing", "cores", "pools"),
+    [
+        (al4, 0.15, 16, 8),  # 1331 points over 96 operations: 14 at least, and 8 divides 16
+        (al4, 1.0, 16, 1),  # 2 2 2 may be one point
+        (al4 * 20, 0.15, 16, 1),
+    ],
+)
+def test_each_pool_has_a_k_point(atoms: Atoms, spacing: float, cores: int, pools: int) -> None:
+    prepared = qe.prepare(atoms, settings(kpoints_spacing=spacing), NextAttempt(), cores=cores, walltime=10)
+    assert f" -nk {pools} " in prepared.command
+    less = qe.prepare(
+        atoms, settings(kpoints_spacing=spacing), NextAttempt("m", {"memory_factor": 4.0}), cores=cores, walltime=10
+    )
+    assert f" -nk {max(1, pools // 4)} " in less.command
+
+
+def test_a_rattled_cell_has_no_symmetry_and_more_pools() -> None:
+    pytest.importorskip("spglib")
+    atoms = al4.copy()
+    atoms.rattle(0.1, seed=1)
+    prepared = qe.prepare(
+        atoms, settings(kpoints_spacing=0.5), NextAttempt(), cores=16, walltime=10
+    )  # 4 4 4: 32 points
+    assert " -nk 16 -ndiag 1 " in prepared.command
+
+
+def test_many_bands_are_diagonalised_together() -> None:
+    prepared = qe.prepare(al4 * 7, settings(), NextAttempt(), cores=16, walltime=10)  # 4116 electrons, gamma
+    assert " -nk 1 -ndiag 16 " in prepared.command
+    assert "bands" in prepared.reasons["-ndiag"]
+
+
+def test_memory_grows_with_the_cell_and_shrinks_with_fewer_pools() -> None:
+    small = qe.prepare(al4, settings(), NextAttempt(), cores=1, walltime=10).memory_mb
+    large = qe.prepare(
+        al4 * 3, settings(ecutwfc=60, ecutrho=480, nspin=2), NextAttempt(), cores=1, walltime=10
+    ).memory_mb
+    assert small is not None
+    assert large is not None
+    assert small < 200 < 2000 < large
+    pools = [
+        qe.prepare(al4, settings(), NextAttempt("m", {"memory_factor": factor}), cores=8, walltime=10).memory_mb or 0
+        for factor in (1.0, 4.0)
+    ]
+    assert 0 < pools[1] < pools[0]
+
+
+def test_every_choice_has_its_reason() -> None:
+    reasons = qe.prepare(al4, settings(), NextAttempt(), cores=4, walltime=10).reasons
+    wanted = {
+        "K_POINTS",
+        "conv_thr",
+        "max_seconds",
+        "starting_magnetization",
+        "-nk",
+        "-ndiag",
+        "nbnd",
+        "memory",
+        "outdir",
+    }
+    assert wanted <= set(reasons)
+    atom = Atoms("Al", cell=[9, 9.5, 10], pbc=True, info={CONFIG_TYPE: ISOLATED_ATOM})
+    assert "K_POINTS gamma" in qe.prepare(atom, settings(), NextAttempt(), cores=1, walltime=10).reasons["K_POINTS"]

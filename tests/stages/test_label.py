@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from ase.db import connect
 from ase.db.row import AtomsRow
 
 from mlipbatch.config import load_expanded, render_config_yaml
+from mlipbatch.config.site import LOCAL, Site
 from mlipbatch.core import frames
+from mlipbatch.core.job import Resources
 from mlipbatch.engine.campaign import Campaign
 from mlipbatch.engine.factory import FACTORY
 from mlipbatch.schedulers import LocalScheduler
@@ -56,8 +59,8 @@ class Factory:
         write_frames(self.project.candidates(0, "selected"), structures)
         self.campaign = self.start()
 
-    def start(self) -> Campaign:
-        project, scheduler = self.project, LocalScheduler(2, self.project.id)
+    def start(self, site: Site = LOCAL) -> Campaign:
+        project, scheduler = self.project, LocalScheduler(2, self.project.id, site)
         self.campaign = Campaign(project, scheduler, 2, FACTORY)
         return self.campaign
 
@@ -127,8 +130,42 @@ def test_an_scf_that_ran_out_of_steps_is_tried_again_and_gives_the_same_energy(
     assert (first["decision"], first["name"]) == ("again", "electronic_convergence_not_reached")
 
 
+def test_on_a_site_with_scratch_a_restart_finds_the_density_and_nothing_is_left(
+    tmp_path: Path, made: list[Factory]
+) -> None:
+    (tmp_path / "p1").mkdir()
+    made.append(factory := Factory(tmp_path / "p1", [al4()], electron_maxstep=5, conv_thr=1e-10))
+    scratch = tmp_path / "scratch"
+    factory.start(LOCAL.model_copy(update={"scratch": str(scratch)}))
+    assert factory.run() == {"al4": "DONE"}
+    folder = factory.folder("al4")
+    assert factory.rows()[0].attempts == 2
+    assert "The initial density is read from file" in (folder / "attempt-2" / "pw.out").read_text()
+    assert list(scratch.iterdir()) == []
+    assert not any((folder / f"attempt-{number}" / "out").is_symlink() for number in (1, 2))
+    assert list(folder.rglob("*charge-density*")) == []
+    reasons = jobfolder.read_record(folder / "attempt-1" / "attempt.yaml")["reasons"]
+    assert {"outdir", "memory", "nbnd", "K_POINTS", "starting_magnetization"} <= set(reasons)
+
+
+def test_a_link_into_a_scratch_that_is_gone_is_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / "gone")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "kept")
+    label._clean([SimpleNamespace(folder=tmp_path)], ("out", "linked"))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_memory_is_asked_for_where_the_cell_needs_more_than_usual() -> None:
+    usual = Resources(cores=4, walltime_s=100)
+    assert label._enough(usual, 3000, None) == usual
+    assert label._enough(usual, 20_000, None).memory_mb == 20_000
+    assert label._enough(usual, 20_000, 16_000).memory_mb == 16_000
+
+
 def test_sloshing_iron_is_won_by_softer_mixing(tmp_path: Path, made: list[Factory]) -> None:
     iron = bulk("Fe", "bcc", a=2.83, cubic=True)
+    iron.set_initial_magnetic_moments(None)  # ASE's own would win over the dataset's
     iron.info[frames.NAME] = "iron"
     system = {"elements": ["Fe"], "composition": {"Fe": 1.0}, "crystal_structure": "bcc"}
     hard = {

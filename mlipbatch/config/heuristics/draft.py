@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlipbatch.config.pseudopotentials import Table
+from mlipbatch.config.table_file import Table
 
 Rule = Callable[["Draft"], tuple[Any, str]]
 

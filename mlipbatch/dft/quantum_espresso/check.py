@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import DFTConfig
+from mlipbatch.config.pseudopotentials import mismatch
+from mlipbatch.config.upf import Upf, is_whole, read_upf
 from mlipbatch.core.frames import CONFIG_TYPE, ISOLATED_ATOM
+from mlipbatch.dft.quantum_espresso import kpoints
+from mlipbatch.dft.quantum_espresso.memory import BOHR, usual_bands
 from mlipbatch.dft.quantum_espresso.parameters import OURS, extra
-from mlipbatch.dft.quantum_espresso.upf import Upf, read_upf
+from mlipbatch.dft.quantum_espresso.spin import MOMENTS
 from mlipbatch.dft.quantum_espresso.write import species
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+MOST_KPOINTS = 40_000  # npk of pw.x
 HARD_DISTANCE = 0.5  # A: nothing cures an SCF with atoms this close; ZBL speaks there
+CORE_SHARE = 0.9  # of a core's radius: Fe2 (1.06 A) is cured by paro at 1.0 A and by nothing at 0.9 A (qe_cases)
 MOST_ATOMS = 1000
+MOST_VOLUME = 100_000.0  # A^3
 ISOLATED_EDGE = 6.0  # A: shortest lattice vector of an isolated atom's box
 
 
 def check(atoms: Atoms, dft: DFTConfig) -> str | None:
     """Why this structure must not be submitted, or None; the sentence names the offending value."""
-    for rule in (_parameters, _size, _cell, _finite, _pseudopotentials, _functionals, _distances):
+    for rule in RULES:
         refusal = rule(atoms, dft)
         if refusal:
             return refusal
@@ -40,6 +50,26 @@ def _parameters(_atoms: Atoms, dft: DFTConfig) -> str | None:
     occupations = extra(dft).get("system", {}).get("occupations", "smearing")
     if occupations != "smearing":
         return f"dft.extra.system.occupations is {occupations!r}: on a metal anything but smearing is silently wrong"
+    if dft.ecutrho < 4 * dft.ecutwfc * (1 - 1e-6):
+        return f"ecutrho is {dft.ecutrho:g} Ry: below 4 times ecutwfc ({4 * dft.ecutwfc:g} Ry) the density is cut off"
+    return None
+
+
+def _charge(atoms: Atoms, dft: DFTConfig) -> str | None:
+    told = {
+        "dft.extra.system.tot_charge": extra(dft).get("system", {}).get("tot_charge", 0),
+        "the structure's charge": atoms.info.get("charge", 0),
+    }
+    for what, charge in told.items():
+        try:
+            neutral = float(charge) == 0
+        except (TypeError, ValueError):
+            neutral = False
+        if not neutral:
+            return (
+                f"{what} is {charge!r}: a charged cell gets a uniform background, whose energy depends on the cell's size; "
+                "labels are of neutral cells"
+            )
     return None
 
 
@@ -55,6 +85,8 @@ def _cell(atoms: Atoms, _dft: DFTConfig) -> str | None:
         return "the cell has a component that is not finite"
     if abs(np.linalg.det(cell)) < 1.0:
         return f"the cell's volume is {abs(np.linalg.det(cell)):.3g} A^3: the structure needs a periodic cell"
+    if atoms.get_volume() > MOST_VOLUME:
+        return f"the cell's volume is {atoms.get_volume():.3g} A^3: a label has at most {MOST_VOLUME:g}"
     isolated = atoms.info.get(CONFIG_TYPE) == ISOLATED_ATOM
     if not isolated and not atoms.pbc.all():
         return f"pbc is {' '.join(str(bool(value)) for value in atoms.pbc)}: plane waves need all three directions periodic"
@@ -83,34 +115,82 @@ def _pseudopotentials(atoms: Atoms, dft: DFTConfig) -> str | None:
             return f"the pseudopotential of {symbol} cannot be read: {error.strerror}: {error.filename}"
         if upf.element not in (None, symbol):
             return f"the pseudopotential of {symbol}, {dft.pseudopotentials[symbol]}, says that it is for {upf.element}"
+        if upf.element and not is_whole(Path(dft.pseudo_dir) / dft.pseudopotentials[symbol]):
+            return (
+                f"the pseudopotential of {symbol}, {dft.pseudopotentials[symbol]}, is cut off: its last tag is missing"
+            )
     return None
 
 
-def _functionals(atoms: Atoms, dft: DFTConfig) -> str | None:
-    if "input_dft" in extra(dft).get("system", {}):
-        return None  # the user has said which functional all of them stand for
-    found = {symbol: _header(symbol, dft).functional for symbol in species(atoms)}
-    known = {symbol: functional for symbol, functional in found.items() if functional}
-    if len(set(known.values())) > 1:
-        listed = ", ".join(f"{symbol} {functional}" for symbol, functional in known.items())
-        return f"the pseudopotentials were made with different functionals: {listed}"
+def _alike(atoms: Atoms, dft: DFTConfig) -> str | None:
+    headers = {symbol: _header(symbol, dft) for symbol in species(atoms)}
+    if "input_dft" in extra(dft).get("system", {}):  # the user has said which functional all of them stand for
+        headers = {symbol: replace(upf, functional=None) for symbol, upf in headers.items()}
+    return mismatch(headers)
+
+
+def _bands(atoms: Atoms, dft: DFTConfig) -> str | None:
+    given = extra(dft).get("system", {}).get("nbnd")
+    valences = [_header(symbol, dft).valence for symbol in atoms.get_chemical_symbols()]
+    electrons = sum(valence for valence in valences if valence is not None)
+    if given is None or None in valences:
+        return None
+    usual = usual_bands(electrons)
+    if float(given) >= usual - 1:  # as the diagnosis of the output will have it
+        return None
+    return (
+        f"dft.extra.system.nbnd is {given}: too few bands for {electrons:g} electrons and smearing, silently wrong; "
+        f"pw.x takes {usual} itself"
+    )
+
+
+def _mesh(atoms: Atoms, dft: DFTConfig) -> str | None:
+    try:
+        mesh, _ = kpoints.mesh(atoms, dft.kpoints_spacing)
+    except InputError as error:
+        return str(error)
+    if math.prod(mesh) > MOST_KPOINTS:
+        return f"a mesh of {mesh[0]} {mesh[1]} {mesh[2]} k-points: pw.x has room for {MOST_KPOINTS}"
     return None
 
 
-def _distances(atoms: Atoms, _dft: DFTConfig) -> str | None:
+def _moments(atoms: Atoms, dft: DFTConfig) -> str | None:
+    if dft.nspin == 1 or not atoms.has(MOMENTS):
+        return None
+    moments = np.asarray(atoms.get_array(MOMENTS), dtype=float)
+    if moments.ndim != 1:
+        return f"{MOMENTS} has directions: labels are collinear, one moment an atom"
+    bad = np.flatnonzero(~np.isfinite(moments))
+    return f"the starting moment of atom {bad[0]} is not finite" if len(bad) else None
+
+
+def _distances(atoms: Atoms, dft: DFTConfig) -> str | None:
     from ase.neighborlist import neighbor_list
 
+    cores = {symbol: BOHR * (_header(symbol, dft).core_radius or 0.0) for symbol in species(atoms)}  # A
+    closest = max([HARD_DISTANCE, *(CORE_SHARE * core for core in cores.values())])
     periodic = atoms.copy()
     periodic.pbc = True  # what pw.x sees
-    first, second, distance = neighbor_list("ijd", periodic, HARD_DISTANCE)
-    if not len(distance):
-        return None
-    closest = int(np.argmin(distance))
-    return (
-        f"atoms {first[closest]} and {second[closest]} are {distance[closest]:.3f} A apart: "
-        f"below {HARD_DISTANCE:g} A no parameter makes the SCF converge"
-    )
+    first, second, distance = neighbor_list("ijd", periodic, closest)
+    symbols = atoms.get_chemical_symbols()
+    for i, j, apart in sorted(zip(first, second, distance, strict=True), key=lambda pair: float(pair[2])):
+        limit = max(HARD_DISTANCE, CORE_SHARE * max(cores[symbols[i]], cores[symbols[j]]))
+        if apart < limit:
+            inside = (
+                "inside the core of a pseudopotential" if limit > HARD_DISTANCE else "closer than any parameter cures"
+            )
+            return (
+                f"atoms {i} and {j} ({symbols[i]}-{symbols[j]}) are {apart:.3f} A apart: below {limit:.2f} A they are {inside}, "
+                "and no DFT job: there ZBL is the truth"
+            )
+    return None
 
 
 def _header(symbol: str, dft: DFTConfig) -> Upf:
     return read_upf(Path(dft.pseudo_dir) / dft.pseudopotentials[symbol])
+
+
+# in this order: a later rule may rely on what an earlier one looked at
+RULES = (
+    _parameters, _charge, _size, _cell, _finite, _mesh, _moments, _pseudopotentials, _alike, _bands, _distances,
+)  # fmt: skip

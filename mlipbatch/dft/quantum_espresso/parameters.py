@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from mlipbatch.config.model import DFTConfig
 from mlipbatch.core.ladder import Parameters, Value
+from mlipbatch.dft.quantum_espresso.spin import Kinds
 
 Namelists: TypeAlias = dict[str, dict[str, Value]]
 
@@ -58,11 +59,12 @@ def base_parameters(dft: DFTConfig) -> Parameters:
     return {key: given.get(LADDER_KEYWORDS[key], {}).get(key, value) for key, value in base.items()}
 
 
-def namelists(dft: DFTConfig, symbols: Sequence[str], natoms: int, walltime: float, changes: Parameters) -> Namelists:
-    """All namelists of one attempt; `symbols` are the species in the order of their cards, `walltime` in s.
+def namelists(dft: DFTConfig, kinds: Kinds, walltime: float, changes: Parameters) -> Namelists:
+    """All namelists of one attempt; `walltime` in s.
 
     `max_seconds` is nine tenths of the wall time: pw.x then stops by itself and leaves a density to start again from.
     """
+    natoms = len(kinds.labels)
     found: Namelists = {
         "control": {
             "calculation": "scf",
@@ -77,7 +79,7 @@ def namelists(dft: DFTConfig, symbols: Sequence[str], natoms: int, walltime: flo
         "system": {
             "ibrav": 0,
             "nat": natoms,
-            "ntyp": len(symbols),
+            "ntyp": len(kinds.symbols),
             "ecutwfc": dft.ecutwfc,
             "ecutrho": dft.ecutrho,
             "occupations": "smearing",
@@ -92,8 +94,8 @@ def namelists(dft: DFTConfig, symbols: Sequence[str], natoms: int, walltime: flo
     }
     if dft.nspin == 2:
         found["system"]["nspin"] = 2
-        for index, symbol in enumerate(symbols, start=1):  # all of them: 0 is a value, missing everywhere is an error
-            found["system"][f"starting_magnetization({index})"] = dft.starting_magnetization.get(symbol, 0.0)
+        for index, label in enumerate(kinds.symbols, start=1):
+            found["system"][f"starting_magnetization({index})"] = kinds.start[label]
     _merge(found, extra(dft))
     _merge(found, _by_namelist(changes))
     return found

@@ -9,6 +9,7 @@ from mlipbatch.core.ladder import Value
 from mlipbatch.dft.base import Mesh
 from mlipbatch.dft.quantum_espresso.kpoints import GAMMA
 from mlipbatch.dft.quantum_espresso.parameters import Namelists
+from mlipbatch.dft.quantum_espresso.spin import Kinds
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -21,11 +22,16 @@ def species(atoms: Atoms) -> list[str]:
     return list(dict.fromkeys(atoms.get_chemical_symbols()))
 
 
-def pw_input(atoms: Atoms, namelists: Namelists, pseudopotentials: Mapping[str, str], mesh: Mesh) -> str:
+def pw_input(atoms: Atoms, kinds: Kinds, namelists: Namelists, pseudopotentials: Mapping[str, str], mesh: Mesh) -> str:
     """The whole input; atoms keep the structure's order."""
     names = [*ORDER, *(name for name in namelists if name not in ORDER)]
     parts = [_namelist(name, namelists[name]) for name in names]
-    parts += [_species_card(atoms, pseudopotentials), _kpoints_card(mesh), _cell_card(atoms), _positions_card(atoms)]
+    parts += [
+        _species_card(atoms, kinds, pseudopotentials),
+        _kpoints_card(mesh),
+        _cell_card(atoms),
+        _positions_card(atoms, kinds),
+    ]
     return "\n".join(parts)
 
 
@@ -43,9 +49,9 @@ def _namelist(name: str, keys: Mapping[str, Value]) -> str:
     return "\n".join([f"&{name.upper()}", *lines, "/", ""])
 
 
-def _species_card(atoms: Atoms, pseudopotentials: Mapping[str, str]) -> str:
+def _species_card(atoms: Atoms, kinds: Kinds, pseudopotentials: Mapping[str, str]) -> str:
     masses = dict(zip(atoms.get_chemical_symbols(), atoms.get_masses(), strict=True))
-    lines = [f"{symbol} {masses[symbol]:.5f} {pseudopotentials[symbol]}" for symbol in species(atoms)]
+    lines = [f"{label} {masses[symbol]:.5f} {pseudopotentials[symbol]}" for label, symbol in kinds.symbols.items()]
     return "\n".join(["ATOMIC_SPECIES", *lines, ""])
 
 
@@ -59,9 +65,9 @@ def _cell_card(atoms: Atoms) -> str:
     return "\n".join(["CELL_PARAMETERS angstrom", *(_vector(row) for row in atoms.cell), ""])
 
 
-def _positions_card(atoms: Atoms) -> str:
-    rows = zip(atoms.get_chemical_symbols(), atoms.positions, strict=True)
-    return "\n".join(["ATOMIC_POSITIONS angstrom", *(f"{symbol:2s} {_vector(row)}" for symbol, row in rows), ""])
+def _positions_card(atoms: Atoms, kinds: Kinds) -> str:
+    rows = zip(kinds.labels, atoms.positions, strict=True)
+    return "\n".join(["ATOMIC_POSITIONS angstrom", *(f"{label:3s} {_vector(row)}" for label, row in rows), ""])
 
 
 def _vector(row: Sequence[float]) -> str:

@@ -25,29 +25,33 @@ def look_at_python() -> Finding:
 
 
 def look_for_tables() -> list[Finding]:
-    """Tables of pseudopotentials; one of them with all its files is necessary."""
-    from mlipbatch.config.pseudopotentials import available, folders
+    """Tables of pseudopotentials; one of them with right files is necessary."""
+    from mlipbatch.config.pseudopotentials import available
+    from mlipbatch.config.sssp import DEFAULT_LIBRARY
 
     found = [_table(name) for name in available()]
     if not any(name.startswith("sssp") for name in available()):
         purpose = "the recommended tables: UPF files and cutoffs of SSSP"
-        remedy = f"unpack SSSP's archive and its .json from materialscloud.org into {folders()[0]}"
+        remedy = f"mlipbatch pseudos install {DEFAULT_LIBRARY}"
         found.append(Finding("pseudopotentials", "sssp", purpose, found=False, remedy=remedy))
     enough = any(one.well for one in found)
     return [replace(one, necessary=not enough) for one in found]
 
 
 def _table(name: str) -> Finding:
-    from mlipbatch.config.pseudopotentials import check_files, load_table
+    from mlipbatch.config.pseudopotentials import load_table, wrong_file
+    from mlipbatch.stages.tables import present
 
     finding = Finding("pseudopotentials", name, "UPF files and their cutoffs", found=True)
     try:
         table = load_table(name)
-        check_files(table, list(table.elements))
     except InputError as error:
         return replace(finding, problem="not usable", remedy=str(error))
-    elements = list(table.elements)
-    said = ", ".join(elements) if len(elements) < 8 else f"{len(elements)} elements"
+    here = present(table)
+    wrong = next((sentence for symbol in here or table.elements if (sentence := wrong_file(table, symbol))), None)
+    if wrong:
+        return replace(finding, problem="not usable", remedy=wrong)
+    said = ", ".join(here) if len(here) < 8 else f"{len(here)} elements"
     return replace(finding, version=f"{table.functional}; {said}", where=table.folder)
 
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlipbatch.config.errors import InputError
-from mlipbatch.config.pseudopotentials import Table, available, check_files, load_table
+from mlipbatch.config.pseudopotentials import available, check_files, load_table
+from mlipbatch.config.table_file import Table
 from mlipbatch.schedulers.command import run
 from mlipbatch.stages.doctor.finding import Finding
 from mlipbatch.stages.doctor.programs import which
+from mlipbatch.stages.tables import present
 
 LIMIT_S = 120.0
 EDGE = 4.0  # A, of the cubic cell
@@ -57,7 +59,7 @@ def _usable_table() -> Table | None:
     for name in available():
         try:
             table = load_table(name)
-            check_files(table, [next(iter(table.elements))])
+            check_files(table, present(table)[:1] or table.elements)
         except InputError:
             continue
         return table
@@ -65,7 +67,8 @@ def _usable_table() -> Table | None:
 
 
 def _input(table: Table) -> str:
-    element, entry = next(iter(table.elements.items()))
+    element = present(table)[0]
+    entry = table.elements[element]
     return INPUT.format(
         folder=table.folder, element=element, file=entry.file, ecutwfc=entry.ecutwfc, ecutrho=entry.ecutrho, edge=EDGE
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+MOST_RADIUS = 5.0  # bohr; converters write 10 for a radius that they do not know
 HEADER_BYTES = 200_000  # PP_INFO, with its input inside, comes before the header
 
 # what pw.x makes of the short names of functionals (funct.f90: exchange-correlation-gradient exchange-gradient correlation)
@@ -23,6 +24,13 @@ SHORT_NAMES = {
     "tpss": "sla+pw+tpss+tpss",
     "scan": "scan",
 }
+KINDS = {"NC": "NC", "SL": "NC", "1/R": "NC", "US": "US", "USPP": "US", "PAW": "PAW"}
+FAMILIES = {  # what people call functionals, by pw.x's name
+    "sla+pz+nogx+nogc": "LDA",
+    "sla+pw+nogx+nogc": "LDA",
+    "sla+pw+pbx+pbc": "PBE",
+    "sla+pw+psx+psc": "PBEsol",
+}
 
 
 @dataclass(frozen=True)
@@ -32,12 +40,23 @@ class Upf:
     element: str | None = None
     valence: float | None = None  # electrons
     functional: str | None = None  # pw.x's four-part name in lower case
+    relativistic: str | None = None  # no, scalar or full
+    kind: str | None = None  # NC, US or PAW
+    core_radius: float | None = None  # bohr: within it no pseudo-wavefunction is the true one
 
 
 def read_upf(path: Path) -> Upf:
     """The header of `path`; all unknown where it is no UPF file. Raises OSError where it cannot be read."""
     stat = path.stat()
     return _read(path, stat.st_mtime_ns, stat.st_size)
+
+
+def is_whole(path: Path) -> bool:
+    """Does the file end with a closing tag: of its root in version 2, of its last section in version 1?"""
+    with path.open("rb") as handle:
+        handle.seek(max(0, path.stat().st_size - 2000))
+        tail = handle.read().decode("latin-1").rstrip()
+    return re.search(r"</\w+>$", tail) is not None
 
 
 @lru_cache(maxsize=256)
@@ -47,13 +66,21 @@ def _read(path: Path, _modified: int, _size: int) -> Upf:
     header = re.search(r"<PP_HEADER(.*?)(/>|</PP_HEADER>|\Z)", text, re.DOTALL)
     if header is None:
         return Upf()
-    return _version_2(header[1]) if "=" in header[1] else _version_1(header[1])
+    found = _version_2(header[1]) if "=" in header[1] else _version_1(header[1])
+    said = text[: header.start()]  # PP_INFO, for people; version 1 says nowhere else how relativistic it is
+    return replace(found, relativistic=found.relativistic or _relativistic(said), core_radius=_core_radius(said))
 
 
 def _version_2(header: str) -> Upf:
     """UPF 2: attributes."""
     values = {key.lower(): value.strip() for key, value in re.findall(r"(\w+)\s*=\s*[\"']([^\"']*)[\"']", header)}
-    return Upf(values.get("element"), _number(values.get("z_valence", "")), _functional(values.get("functional", "")))
+    return Upf(
+        values.get("element"),
+        _number(values.get("z_valence", "")),
+        _functional(values.get("functional", "")),
+        {"nonrelativistic": "no"}.get(spelt := values.get("relativistic", "").lower(), spelt) or None,
+        KINDS.get(values.get("pseudo_type", "").upper()),
+    )
 
 
 def _version_1(header: str) -> Upf:
@@ -64,7 +91,26 @@ def _version_1(header: str) -> Upf:
         return found[1].strip() if found else ""
 
     functional = before("Exchange-Correlation functional").split()[:4]
-    return Upf(before("Element") or None, _number(before("Z valence")), _functional(" ".join(functional)))
+    kind = re.search(r"^\s*(NC|US|PAW)\b", header, re.MULTILINE)
+    return Upf(
+        before("Element") or None,
+        _number(before("Z valence")),
+        _functional(" ".join(functional)),
+        kind=kind[1] if kind else None,
+    )
+
+
+def _relativistic(said: str) -> str | None:
+    """From a sentence such as `The Pseudo was generated with a Scalar-Relativistic Calculation`."""
+    found = re.search(r"(non|scalar|full|fully)-relativistic", said, re.IGNORECASE)
+    return {"non": "no", "fully": "full"}.get(found[1].lower(), found[1].lower()) if found else None
+
+
+def _core_radius(said: str) -> float | None:
+    """The smallest Rcut of the valence states, in bohr: `3D  3  2  7.00  2.000  2.200  0.000`. Zeros and tens are unknown."""
+    rows = re.findall(r"^\s*\d[A-Za-z]\s+-?\d+\s+\d+\s+-?[\d.]+\s+([\d.]+)\s+[\d.]+\s+\S+\s*$", said, re.MULTILINE)
+    radii = [radius for text in rows if (radius := _number(text)) and 0 < radius < MOST_RADIUS]
+    return min(radii, default=None)
 
 
 def _number(text: str) -> float | None:
