@@ -34,12 +34,13 @@ class Dispatch:
         if not waiting or not self.queue.sending.ready:
             return 0
         room, site = hands.scheduler.room(snapshot), hands.scheduler.site
-        taken = self.batches.cores(hands, self.index.queued())
+        taken = self.batches.cores(hands, self.index.queued(), snapshot)
         free = hands.config.resources.parallel_cores - taken
         free = free if room.cores is None else min(room.cores, free)
+        demand = Demand(waiting + self.batches.unbegun, taken)
         pending = self.index.pending(worth_a_look(site, room.jobs, free))
         sent = 0
-        for unit in pack(pending, site, room.jobs, free, hands.largest, self.batches.apart, Demand(waiting, taken)):
+        for unit in pack(pending, site, room.jobs, free, hands.largest, self.batches.apart, demand):
             chosen = unit.only(lambda entry: self._may_go(hands, entry, snapshot))
             if chosen.jobs and not self._send(hands, chosen):
                 self.queue.sending.failed()
