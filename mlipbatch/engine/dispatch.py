@@ -38,7 +38,7 @@ class Dispatch:
         free = hands.config.resources.parallel_cores - taken
         free = free if room.cores is None else min(room.cores, free)
         demand = Demand(waiting + self.batches.unbegun, taken)
-        pending = self.index.pending(worth_a_look(site, room.jobs, free))
+        pending = self._first(worth_a_look(site, room.jobs, free), waiting)
         sent = 0
         for unit in pack(pending, site, room.jobs, free, hands.largest, self.batches.apart, demand):
             chosen = unit.only(lambda entry: self._may_go(hands, entry, snapshot))
@@ -48,6 +48,13 @@ class Dispatch:
             self.queue.sending.succeeded()
             sent += len(chosen.jobs)
         return sent
+
+    def _first(self, limit: int, waiting: int) -> list[JobEntry]:
+        """The most urgent jobs. All are read that may be among them: from a part of them no fair shares can be made."""
+        pending = self.index.pending(limit)
+        while len(pending) < min(limit, waiting) and len(more := self.index.pending(limit)) > len(pending):
+            pending = more
+        return pending
 
     def _may_go(self, hands: Hands, entry: JobEntry, snapshot: Snapshot) -> bool:
         """Its folder is still as it was. Where its last attempt still runs (it was put back by hand), that one goes first."""
