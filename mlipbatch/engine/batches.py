@@ -57,6 +57,7 @@ class Batches:
         self._of: dict[str, tuple[Path, str, int]] = {}  # job -> its attempt, batch and task
         self._shapes: dict[str, tuple[int, bool]] = {}  # batch -> cores of a task, and whether others may take from it
         self.unbegun = 0  # members of bundles that nobody has begun, as of the last count of the cores
+        self.bundled = False  # are there bundles in the queue, as of then?
 
     def submit(self, hands: Hands, unit: Unit, broken: Broken) -> bool:
         """Hand a unit of several jobs over. False where the scheduler did not take it, or did not say so.
@@ -98,7 +99,9 @@ class Batches:
                 tasks.add((queued.token, task_of(queued.id) or 0))
         here = {entry.id for entry in in_queue}
         self._of = {job: found for job, found in self._of.items() if job in here}
-        return total + sum(self._shape(hands, token)[0] for token, _ in tasks)
+        shapes = [self._shape(hands, token) for token, _ in tasks]
+        self.bundled = any(shared for _, shared in shapes)
+        return total + sum(cores for cores, _ in shapes)
 
     def _find(self, hands: Hands, entry: JobEntry) -> tuple[Path, str, int]:
         attempt = observe.last_attempt(hands.project.jobs, entry)
@@ -143,7 +146,7 @@ def _write(hands: Hands, token: str, unit: Unit, tasks: tuple[tuple[tuple[JobEnt
     hands.lease.check()
     resources, folder = Resources(unit.cores, unit.walltime_s), batches_on_disk.folder(hands.project, token)
     members = [[_member(hands, entry, ready) for entry, ready in task] for task in tasks]
-    offers = _offers(hands, resources, members)
+    offers = _offers(hands, resources, members) if unit.shared else None
     texts = files(
         hands.scheduler.template,
         hands.scheduler.site,
@@ -170,13 +173,8 @@ def _write(hands: Hands, token: str, unit: Unit, tasks: tuple[tuple[tuple[JobEnt
     return Batch(token, folder, resources, tasks, control.config_stamp(hands.project), offers)
 
 
-def _offers(hands: Hands, resources: Resources, members: Sequence[Sequence[Member]]) -> Path | None:
-    """Where a bundle offers its lists to others: to those of the same queue whose members have the same cores.
-
-    An allocation for one job offers nothing, and takes nothing.
-    """
-    if all(len(task) < 2 for task in members):
-        return None
+def _offers(hands: Hands, resources: Resources, members: Sequence[Sequence[Member]]) -> Path:
+    """Where a bundle offers its lists to others: to those of the same queue whose members have the same cores."""
     site = hands.scheduler.site
     queue = first_fitting(site, resources)
     cores = max(member.cores for task in members for member in task)

@@ -37,7 +37,7 @@ class Dispatch:
         taken = self.batches.cores(hands, self.index.queued(), snapshot)
         free = hands.config.resources.parallel_cores - taken
         free = free if room.cores is None else min(room.cores, free)
-        demand = Demand(waiting + self.batches.unbegun, taken)
+        demand = Demand(waiting + self.batches.unbegun, taken, self.batches.bundled)
         pending = self._first(worth_a_look(site, room.jobs, free), waiting)
         sent = 0
         for unit in pack(pending, site, room.jobs, free, hands.largest, self.batches.apart, demand):

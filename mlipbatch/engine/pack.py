@@ -21,7 +21,7 @@ from mlipbatch.schedulers.queues import first_fitting
 
 RESERVE_S = 60  # of an allocation, beyond its members' wall times: starting, and saying how they ended
 WINDOW = 2000  # of the most urgent jobs that are looked at: longest first is among them
-FILLED = 4.0  # times its wall time may the wall times on a list be: most jobs end long before theirs are up
+FILLED = 3.0  # times its wall time may the wall times on a list be: most jobs end long before theirs are up
 ARRAY_FROM = 4  # units of one shape: below that each has a submission of its own, and its own place in the queue
 
 
@@ -32,6 +32,7 @@ class Unit:
     tasks: tuple[tuple[JobEntry, ...], ...]  # of each task the jobs, in the order in which they are begun
     cores: int  # of the allocation of each task
     walltime_s: int  # of the allocation of each task
+    shared: bool = False  # a bundle: others may take from it, and it takes from others
 
     @property
     def jobs(self) -> list[JobEntry]:
@@ -46,7 +47,7 @@ class Unit:
     @property
     def alone(self) -> JobEntry | None:
         """The job that goes by itself, with its own script; None where it is one of several."""
-        return self.tasks[0][0] if len(self.jobs) == 1 else None
+        return self.tasks[0][0] if len(self.jobs) == 1 and not self.shared else None
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Demand:
 
     unbegun: int = 0  # jobs that nobody has begun: those that wait, and those on the lists of other bundles
     taken: int = 0  # cores that what is in the queue has or will get
+    bundled: bool = False  # are there bundles in the queue?
 
     def share(self, waiting: int, cores: int, places_cores: int) -> int:
         """Jobs for each of the slots, where so many wait and there are places for so many cores now."""
@@ -131,7 +133,7 @@ def _units(
     """Units of jobs with the same number of cores, for as many places as there are."""
     queue = first_fitting(site, Resources(cores, RESERVE_S + max(entry.walltime_s for entry in alike)))
     whole = queue is not None and queue.whole_nodes
-    if (len(alike) <= places and not whole) or site.limits.bundle == 1:
+    if (len(alike) <= places and not whole and not demand.bundled) or site.limits.bundle == 1:
         return _singles(alike[:places], cores, site)
     width = _width(cores, places, queue, whole, free_cores)
     if whole:
@@ -163,7 +165,8 @@ def _bundles(
     mean_s = sum(entry.walltime_s for entry in going) / len(going)
     wanted_s = min(allowed_s, mean_s * share / beside + RESERVE_S)
     dealt = [tuple(going[first::number]) for first in range(number)]
-    return [Unit((jobs,), width if len(jobs) > 1 else cores, _walltime(jobs, wanted_s)) for jobs in dealt]
+    longest_s = max(entry.walltime_s for entry in going) + RESERVE_S
+    return [Unit((jobs,), width, math.ceil(max(longest_s, wanted_s)), shared=True) for jobs in dealt]
 
 
 def _first(waiting: Sequence[JobEntry], least: int, most: int, most_s: float) -> Sequence[JobEntry]:
@@ -179,12 +182,6 @@ def _first(waiting: Sequence[JobEntry], least: int, most: int, most_s: float) ->
 def _allowed(site: Site, queue: Queue | None) -> float:
     """Longest allocation of a bundle, s."""
     return min(site.limits.bundle_walltime, queue.max_walltime if queue else math.inf)
-
-
-def _walltime(jobs: Sequence[JobEntry], wanted_s: float) -> int:
-    """Enough for the longest; what there is no time left for waits again. A job alone has its own."""
-    longest = max(entry.walltime_s for entry in jobs)
-    return longest if len(jobs) == 1 else math.ceil(max(longest + RESERVE_S, wanted_s))
 
 
 def _width(cores: int, places: int, queue: Queue | None, whole: bool, free_cores: int | None) -> int:
@@ -206,9 +203,9 @@ def _arrays(units: Sequence[Unit], site: Site) -> list[Unit]:
     for unit in units:
         shapes.setdefault((unit.cores, unit.walltime_s), []).append(unit)
     found: list[Unit] = []
-    for (cores, walltime_s), alike in shapes.items():
+    for alike in shapes.values():
         size = site.limits.max_array if len(alike) >= ARRAY_FROM else 1
-        found += [Unit(tuple(u.tasks[0] for u in some), cores, walltime_s) for some in _chunks(alike, size)]
+        found += [replace(some[0], tasks=tuple(u.tasks[0] for u in some)) for some in _chunks(alike, size)]
     return found
 
 
