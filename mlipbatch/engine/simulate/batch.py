@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -109,7 +110,7 @@ def members(path: Path, root: Path) -> list[Member]:
 def offers_of(folder: Path) -> Path | None:
     """Where the script of a batch finds the lists of others; None where it leaves them alone."""
     found = OFFERS.search((folder / "batch.sh").read_text())
-    return Path(found[1].strip("'")) if found else None
+    return Path(shlex.split(found[1])[0]) if found else None
 
 
 def start(programs: Programs, folder: Path, index: int, task: Task) -> list[Process]:
