@@ -73,6 +73,11 @@ class Batches:
         self._unsent = batch
         return False
 
+    @property
+    def unsent(self) -> set[str]:
+        """The batch that will be sent as it is the next time, if there is one."""
+        return {self._unsent.token} if self._unsent else set()
+
     def _again(self, hands: Hands, unit: Unit) -> Batch | None:
         """The batch that was not taken the last time, where it would be made of these jobs again, and nobody changed them."""
         batch = self._unsent

@@ -12,6 +12,7 @@ from mlipbatch.engine.act import Hands
 from mlipbatch.engine.batches import Batches
 from mlipbatch.engine.index import Index
 from mlipbatch.engine.pack import Demand, Unit, pack, worth_a_look
+from mlipbatch.engine.pruning import Pruning
 from mlipbatch.engine.queue import Queue
 from mlipbatch.engine.watch import Watch
 from mlipbatch.schedulers.base import Snapshot
@@ -27,9 +28,11 @@ class Dispatch:
     def __init__(self, index: Index, watch: Watch, queue: Queue, settle: Settle) -> None:
         self.index, self.watch, self.queue, self.settle = index, watch, queue, settle
         self.batches = Batches()
+        self.pruning = Pruning(queue.clock)
 
     def send(self, hands: Hands, snapshot: Snapshot) -> int:
         """Submit what may go now. Returns how many jobs. After a refusal it backs off by itself."""
+        self.pruning.prune(hands, self.index, snapshot, lambda: self.watch.batches() | self.batches.unsent)
         waiting = self.index.number(JobState.PENDING)
         if not waiting or not self.queue.sending.ready:
             return 0
@@ -37,7 +40,7 @@ class Dispatch:
         taken = self.batches.cores(hands, self.index.queued(), snapshot)
         free = hands.config.resources.parallel_cores - taken
         free = free if room.cores is None else min(room.cores, free)
-        demand = Demand(waiting + self.batches.unbegun, taken, self.batches.bundled)
+        demand = Demand(waiting + self.batches.unbegun, taken, self.batches.bundled, room.running)
         pending = self._first(worth_a_look(site, room.jobs, free), waiting)
         sent = 0
         for unit in pack(pending, site, room.jobs, free, hands.largest, self.batches.apart, demand):

@@ -57,6 +57,7 @@ class Demand:
     unbegun: int = 0  # jobs that nobody has begun: those that wait, and those on the lists of other bundles
     taken: int = 0  # cores that what is in the queue has or will get
     bundled: bool = False  # are there bundles in the queue?
+    running: int | None = None  # allocations more that would run side by side; None where that is not limited
 
     def share(self, waiting: int, cores: int, places_cores: int) -> int:
         """Jobs for each of the slots, where so many wait and there are places for so many cores now."""
@@ -92,6 +93,8 @@ def pack(
         waiting = [entry for entry in waiting if entry.id not in sent]
         if free_cores is not None:
             free_cores -= sum(unit.cores * len(unit.tasks) for unit in made)
+        if demand.running is not None:
+            demand = replace(demand, running=max(0, demand.running - sum(len(unit.tasks) for unit in made)))
         if len(sent) < len(alike):
             break
     return units
@@ -135,6 +138,10 @@ def _units(
     whole = queue is not None and queue.whole_nodes
     if (len(alike) <= places and not whole and not demand.bundled) or site.limits.bundle == 1:
         return _singles(alike[:places], cores, site)
+    if demand.running is not None:  # more bundles than may run would only wait for each other
+        places = min(places, demand.running)
+    if places < 1:
+        return []
     width = _width(cores, places, queue, whole, free_cores)
     if whole:
         places = min(places, _fitting(free_cores, width)) or 1

@@ -65,6 +65,10 @@ class Watch:
         asked, self._news = self._news, set() if snapshot else self._news
         return snapshot, [decided for job in sorted(asked) if (decided := self._decide(job, snapshot))]
 
+    def batches(self) -> set[str]:
+        """Tokens of the batches that jobs in the queue were sent in."""
+        return {one.seen.batch for one in self.jobs.values() if one.seen.batch}
+
     def doubt(self) -> None:
         """Something was not carried out: the next look decides on all jobs."""
         self._all = -inf

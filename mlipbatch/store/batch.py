@@ -15,7 +15,7 @@ from pathlib import Path
 from mlipbatch.store.durable import sync_folder, write_text
 from mlipbatch.store.project import Project
 
-BATCHES, OFFERS, LIST = "batches", "offers", "members-"
+BATCHES, OFFERS, LIST, TAKEN = "batches", "offers", "members-", "taken-"
 
 
 def folder(project: Project, token: str) -> Path:
@@ -56,8 +56,9 @@ def tokens(project: Project) -> list[str]:
 
 
 def members(project: Project, token: str) -> Iterator[Path]:
-    """The attempts of a batch, relative to the project; a line that is none is left out."""
-    for path in folder(project, token).glob(f"{LIST}*"):
+    """The attempts of a batch and those that it took from others, relative to the project; a line that is none is left out."""
+    here = folder(project, token)
+    for path in (*here.glob(f"{LIST}*"), *here.glob(f"{TAKEN}*")):
         for line in path.read_text(errors="replace").splitlines():
             if len(words := line.split("\t")) == 3:
                 yield Path(words[2])

@@ -81,6 +81,20 @@ def test_bundles_are_as_wide_as_uses_the_cores_up_where_few_jobs_may_be_queued()
     assert {unit.cores for unit in units} == {40}  # ten beside each other in each: 400 cores
 
 
+def test_no_more_bundles_than_may_run_but_jobs_by_themselves_may_wait_in_the_queue() -> None:
+    few = site(max_array=1, max_running=8)
+    assert sizes(pack(jobs(200), few, 64, None, 64, demand=Demand(running=8))) == [[25]] * 8
+    assert len(pack(jobs(200), few, 64, None, 64, demand=Demand(running=3, taken=5 * 4))) == 3
+    assert pack(jobs(200), few, 64, None, 64, demand=Demand(running=0)) == []
+    assert all(unit.alone for unit in pack(jobs(30), few, 64, None, 64, demand=Demand(running=8)))
+
+
+def test_while_bundles_are_in_the_queue_the_last_jobs_are_for_them_to_take() -> None:
+    units = pack(jobs(3), site(max_array=1), 100, 64, 64, demand=Demand(bundled=True))
+    assert [unit.shared for unit in units] == [True] * 3
+    assert not any(unit.alone for unit in units)
+
+
 def test_whole_nodes_are_filled() -> None:
     (unit,) = pack(jobs(6), site(whole=True, max_array=1), 100, 256, 128)
     assert (unit.cores, sizes([unit])) == (128, [[6]])
