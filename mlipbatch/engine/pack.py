@@ -1,10 +1,8 @@
 """Who is sent how: alone, as tasks of an array, or several in one allocation. A pure function of what waits and of the limits.
 
-Alone, while the limits have room for all that waits: each starts when there is a place for it. More than that go in bundles,
-each an even share of the wall time that is still to be sent, the longest jobs first: the first bundles are long, so that few
-waits in the queue are paid for, and the last ones short, so that all slots end together (guided self-scheduling,
-Polychronopoulos and Kuck 1987). Smaller shares pay for more waits than they save at the end, because most jobs end long before
-their wall time is up (benchmarks/makespan.py).
+Alone, while the limits have room for all that waits: each starts when there is a place for it. More than that go in bundles, each
+with an even share of all that nobody has begun. How long a job takes nobody knows, so shares need not be clever: allocations take
+from each other's lists what nobody has begun (templates/batch.sh.j2), and all slots end together (benchmarks/makespan.py).
 """
 
 from __future__ import annotations
