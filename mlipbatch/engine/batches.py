@@ -15,17 +15,19 @@ from pathlib import Path
 import yaml
 
 from mlipbatch.core.job import JobEntry, Resources
-from mlipbatch.core.state import JobState
+from mlipbatch.core.state import IN_THE_QUEUE, JobState
 from mlipbatch.engine import observe, submission
 from mlipbatch.engine.act import Hands, now
 from mlipbatch.engine.pack import RESERVE_S, Unit
 from mlipbatch.engine.submission import Ready
-from mlipbatch.schedulers.base import NotSubmitted, Refused, UnknownOutcome
-from mlipbatch.schedulers.batch import Member, files, task_id
+from mlipbatch.schedulers.base import NotSubmitted, Refused, Snapshot, UnknownOutcome
+from mlipbatch.schedulers.batch import Member, files, task_id, task_of
+from mlipbatch.schedulers.queues import first_fitting
 from mlipbatch.store import batch as batches_on_disk
 from mlipbatch.store import claim, control, jobfolder
 from mlipbatch.store.durable import all_of_them, together, write_text
 
+ARRAY = "[]"  # in the id of an array as such (PBS), whose tasks stand beside it
 Broken = Callable[[JobEntry, BaseException], None]  # told of a job that cannot be prepared; the others of its batch go
 
 
@@ -38,6 +40,7 @@ class Batch:
     resources: Resources  # of each task
     tasks: tuple[tuple[tuple[JobEntry, Ready], ...], ...]
     config: str  # stamp of the configuration that it was made with
+    offers: Path | None  # where others of its kind find its lists
 
     @property
     def members(self) -> list[tuple[int, JobEntry, Ready]]:
@@ -52,7 +55,9 @@ class Batches:
         self.apart: set[str] = set()  # jobs that go by themselves, whatever the limits
         self._unsent: Batch | None = None  # one that the scheduler certainly did not take
         self._of: dict[str, tuple[Path, str, int]] = {}  # job -> its attempt, batch and task
-        self._cores: dict[str, int] = {}  # batch -> cores of a task
+        self._shapes: dict[str, tuple[int, bool]] = {}  # batch -> cores of a task, and whether others may take from it
+        self.unbegun = 0  # members of bundles that nobody has begun, as of the last count of the cores
+        self.bundled = False  # are there bundles in the queue, as of then?
 
     def submit(self, hands: Hands, unit: Unit, broken: Broken) -> bool:
         """Hand a unit of several jobs over. False where the scheduler did not take it, or did not say so.
@@ -68,6 +73,11 @@ class Batches:
         self._unsent = batch
         return False
 
+    @property
+    def unsent(self) -> set[str]:
+        """The batch that will be sent as it is the next time, if there is one."""
+        return {self._unsent.token} if self._unsent else set()
+
     def _again(self, hands: Hands, unit: Unit) -> Batch | None:
         """The batch that was not taken the last time, where it would be made of these jobs again, and nobody changed them."""
         batch = self._unsent
@@ -78,19 +88,25 @@ class Batches:
         untouched = all(_is_last(hands, entry, ready) for _, entry, ready in batch.members) if same else False
         return batch if untouched else None
 
-    def cores(self, hands: Hands, in_queue: Sequence[JobEntry]) -> int:
-        """Cores of all that is in the queue: members of a batch share those of its task."""
+    def cores(self, hands: Hands, in_queue: Sequence[JobEntry], snapshot: Snapshot) -> int:
+        """Cores of all that is in the queue: members of a batch share those of its task, which may outlive them."""
         total, tasks = 0, set()
+        self.unbegun = 0
         for entry in in_queue:
             _, token, task = self._of.get(entry.id) or self._find(hands, entry)
-            if not token:
-                total += min(entry.cores, hands.largest)
-            elif (token, task) not in tasks:
+            if token:
                 tasks.add((token, task))
-                total += self._cores_of(hands, token)
+                self.unbegun += entry.state is JobState.SUBMITTED and self._shape(hands, token)[1]
+            else:
+                total += min(entry.cores, hands.largest)
+        for queued in snapshot.jobs.values():  # one whose members are all done works for others
+            if queued.state in IN_THE_QUEUE and ARRAY not in queued.id and "/" not in queued.token:
+                tasks.add((queued.token, task_of(queued.id) or 0))
         here = {entry.id for entry in in_queue}
         self._of = {job: found for job, found in self._of.items() if job in here}
-        return total
+        shapes = [self._shape(hands, token) for token, _ in tasks]
+        self.bundled = any(shared for _, shared in shapes)
+        return total + sum(cores for cores, _ in shapes)
 
     def _find(self, hands: Hands, entry: JobEntry) -> tuple[Path, str, int]:
         attempt = observe.last_attempt(hands.project.jobs, entry)
@@ -98,11 +114,12 @@ class Batches:
         self._of[entry.id] = (attempt, seen.batch, seen.task or 0)
         return self._of[entry.id]
 
-    def _cores_of(self, hands: Hands, token: str) -> int:
-        if token not in self._cores:
+    def _shape(self, hands: Hands, token: str) -> tuple[int, bool]:
+        """Cores of each task of a batch, and whether it is a bundle; (0, False) where it is none of this project's."""
+        if token not in self._shapes:
             record = jobfolder.read_record(batches_on_disk.folder(hands.project, token) / "submit.yaml")
-            self._cores[token] = int(record.get("cores", 1))
-        return self._cores[token]
+            self._shapes[token] = int(record.get("cores", 0)), bool(record.get("offers"))
+        return self._shapes[token]
 
 
 def make(hands: Hands, unit: Unit, broken: Broken) -> Batch | None:
@@ -134,6 +151,7 @@ def _write(hands: Hands, token: str, unit: Unit, tasks: tuple[tuple[tuple[JobEnt
     hands.lease.check()
     resources, folder = Resources(unit.cores, unit.walltime_s), batches_on_disk.folder(hands.project, token)
     members = [[_member(hands, entry, ready) for entry, ready in task] for task in tasks]
+    offers = _offers(hands, resources, members) if unit.shared else None
     texts = files(
         hands.scheduler.template,
         hands.scheduler.site,
@@ -144,6 +162,7 @@ def _write(hands: Hands, token: str, unit: Unit, tasks: tuple[tuple[tuple[JobEnt
         tasks=members,
         resources=resources,
         reserve_s=RESERVE_S,
+        offers=offers,
     )
     intent = {
         "token": token,
@@ -151,11 +170,20 @@ def _write(hands: Hands, token: str, unit: Unit, tasks: tuple[tuple[tuple[JobEnt
         "tasks": len(tasks),
         "cores": unit.cores,
         "walltime_s": unit.walltime_s,
+        "offers": offers.name if offers else "",
         "intent": now(),
         "generation": hands.lease.generation,
     }
     batches_on_disk.create(hands.project, token, {**texts, "submit.yaml": yaml.safe_dump(intent, sort_keys=False)})
-    return Batch(token, folder, resources, tasks, control.config_stamp(hands.project))
+    return Batch(token, folder, resources, tasks, control.config_stamp(hands.project), offers)
+
+
+def _offers(hands: Hands, resources: Resources, members: Sequence[Sequence[Member]]) -> Path:
+    """Where a bundle offers its lists to others: to those of the same queue whose members have the same cores."""
+    site = hands.scheduler.site
+    queue = first_fitting(site, resources)
+    cores = max(member.cores for task in members for member in task)
+    return batches_on_disk.offers(hands.project, site.scheduler, site.name, queue.name if queue else "", cores)
 
 
 def _member(hands: Hands, entry: JobEntry, ready: Ready) -> Member:
@@ -185,6 +213,8 @@ def send(hands: Hands, batch: Batch) -> bool:
         (ready.folder / "job_id", task_id(found, number, len(batch.tasks)) + "\n") for number, _, ready in batch.members
     ]
     all_of_them([partial(write_text, *one) for one in ids])
+    if batch.offers is not None:
+        batches_on_disk.offer(hands.project, batch.token, batch.offers)
     return True
 
 

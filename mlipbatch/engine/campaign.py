@@ -271,5 +271,5 @@ def _queued_as(hands: act.Hands, entry: JobEntry) -> tuple[str, str]:
         return "", ""
     if entry.state in IN_QUEUE and seen.scheduler_id:
         return seen.scheduler_id, seen.queue_token
-    snapshot = Queue(hands.scheduler, time.monotonic, patience_of("local")).ask({})
+    snapshot = Queue(hands.scheduler, time.monotonic, patience_of("local")).ask(dict)
     return snapshot.tokens.get(seen.queue_token, "") if snapshot else "", seen.queue_token

@@ -58,7 +58,7 @@ class Unsent:
 class Kill:
     """A zombie, by OVERTIME or SILENT."""
 
-    scheduler_id: str
+    scheduler_id: str  # to be cancelled; empty for a member of a batch, which the batch ends when it sees the file
     why: str
     sentence: str
 
@@ -100,15 +100,19 @@ def next_step(entry: JobEntry, seen: Evidence, snapshot: Snapshot | None, counte
         return _ended(seen, snapshot)
     if snapshot is None:
         return _started(entry, seen)
-    queued = snapshot.jobs.get(seen.scheduler_id)
+    queued = snapshot.jobs.get(seen.runs_as)
     if queued is not None and queued.state in NOT_OVER:
         return _in_queue(entry, seen, queued, counted, patience)
     if seen.exit_code is None and (not seen.scheduler_id or _lives_elsewhere(seen, snapshot)):
         return LookUp()
+    if (
+        seen.batch and not seen.began and counted.looks >= patience.looks
+    ):  # its claim says for certain whether it is late
+        return Unsent("its batch ended before its turn came")
     if seen.exit_code is None and not counted.lost(patience):
         return Wait()
-    if not seen.began and (seen.batch or seen.revoked):
-        return Unsent("its batch ended before its turn came" if seen.batch else "it never ran")
+    if not seen.began and seen.revoked:
+        return Unsent("it never ran")
     return _ended(seen, snapshot)
 
 
@@ -126,7 +130,7 @@ def _in_queue(entry: JobEntry, seen: Evidence, queued: QueueEntry, counted: Coun
 
 def gone(seen: Evidence, snapshot: Snapshot) -> bool:
     """Does this complete answer have the job no more, or as one that is over?"""
-    queued = snapshot.jobs.get(seen.scheduler_id)
+    queued = snapshot.jobs.get(seen.runs_as)
     return queued is None or queued.state not in NOT_OVER
 
 
@@ -152,7 +156,7 @@ def of_finding(finding: lookup.Finding, seen: Evidence, counted: Counted, patien
 
 
 def _ended(seen: Evidence, snapshot: Snapshot | None) -> Ended:
-    how = _how(seen, snapshot.jobs.get(seen.scheduler_id) if snapshot else None)
+    how = _how(seen, snapshot.jobs.get(seen.runs_as) if snapshot else None)
     return Ended(Ending(seen.exit_code, how, silent=seen.killed == SILENT, node=seen.node), seen.claims)
 
 
@@ -166,16 +170,18 @@ def _how(seen: Evidence, queued: QueueEntry | None) -> QueueState:
 
 
 def _zombie(seen: Evidence, queued: QueueEntry, counted: Counted, patience: Patience) -> Kill | None:
-    """A running job that has to be killed: of a batch's members the batch itself takes care."""
+    """A running job that has to be killed. A member of a batch is ended by its batch, which keeps its time and sees `killed`."""
+    silent = counted.silent_s >= max(patience.silent_s, patience.silent_share * seen.walltime_s)
     if seen.batch:
-        return None
+        told = f"its output did not grow for {counted.silent_s:.0f} s; its batch ends it"
+        return Kill("", SILENT, told) if silent and not seen.killed else None
     if seen.killed:
         return Kill(queued.id, seen.killed, "killed already, and still there")
     if queued.elapsed_s is not None and queued.elapsed_s > seen.walltime_s + patience.overtime_s:
         return Kill(
             queued.id, OVERTIME, f"it runs for {queued.elapsed_s:.0f} s, {seen.walltime_s:.0f} s were asked for"
         )
-    if counted.silent_s >= max(patience.silent_s, patience.silent_share * seen.walltime_s):
+    if silent:
         return Kill(queued.id, SILENT, f"its output did not grow for {counted.silent_s:.0f} s")
     return None
 

@@ -12,6 +12,7 @@ from mlipbatch.engine.act import Hands
 from mlipbatch.engine.batches import Batches
 from mlipbatch.engine.index import Index
 from mlipbatch.engine.pack import Demand, Unit, pack, worth_a_look
+from mlipbatch.engine.pruning import Pruning
 from mlipbatch.engine.queue import Queue
 from mlipbatch.engine.watch import Watch
 from mlipbatch.schedulers.base import Snapshot
@@ -27,19 +28,22 @@ class Dispatch:
     def __init__(self, index: Index, watch: Watch, queue: Queue, settle: Settle) -> None:
         self.index, self.watch, self.queue, self.settle = index, watch, queue, settle
         self.batches = Batches()
+        self.pruning = Pruning(queue.clock)
 
     def send(self, hands: Hands, snapshot: Snapshot) -> int:
         """Submit what may go now. Returns how many jobs. After a refusal it backs off by itself."""
+        self.pruning.prune(hands, self.index, snapshot, lambda: self.watch.batches() | self.batches.unsent)
         waiting = self.index.number(JobState.PENDING)
         if not waiting or not self.queue.sending.ready:
             return 0
         room, site = hands.scheduler.room(snapshot), hands.scheduler.site
-        taken = self.batches.cores(hands, self.index.queued())
+        taken = self.batches.cores(hands, self.index.queued(), snapshot)
         free = hands.config.resources.parallel_cores - taken
         free = free if room.cores is None else min(room.cores, free)
-        pending = self.index.pending(worth_a_look(site, room.jobs, free))
+        demand = Demand(waiting + self.batches.unbegun, taken, self.batches.bundled, room.running)
+        pending = self._first(worth_a_look(site, room.jobs, free), waiting)
         sent = 0
-        for unit in pack(pending, site, room.jobs, free, hands.largest, self.batches.apart, Demand(waiting, taken)):
+        for unit in pack(pending, site, room.jobs, free, hands.largest, self.batches.apart, demand):
             chosen = unit.only(lambda entry: self._may_go(hands, entry, snapshot))
             if chosen.jobs and not self._send(hands, chosen):
                 self.queue.sending.failed()
@@ -47,6 +51,13 @@ class Dispatch:
             self.queue.sending.succeeded()
             sent += len(chosen.jobs)
         return sent
+
+    def _first(self, limit: int, waiting: int) -> list[JobEntry]:
+        """The most urgent jobs. All are read that may be among them: from a part of them no fair shares can be made."""
+        pending = self.index.pending(limit)
+        while len(pending) < min(limit, waiting) and len(more := self.index.pending(limit)) > len(pending):
+            pending = more
+        return pending
 
     def _may_go(self, hands: Hands, entry: JobEntry, snapshot: Snapshot) -> bool:
         """Its folder is still as it was. Where its last attempt still runs (it was put back by hand), that one goes first."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from mlipbatch.core.state import IN_THE_QUEUE
 from mlipbatch.engine.observe import Evidence
 from mlipbatch.schedulers.base import QueueEntry
+from mlipbatch.schedulers.batch import task_of
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,15 @@ def _adopt(jobs: Sequence[QueueEntry], seen: Evidence) -> AdoptIt:
     kept = next((job for job in jobs if seen.claimed_as and job.id == seen.claimed_as), jobs[0])
     whole = _whole(kept.id)
     others = dict.fromkeys(_whole(job.id) for job in jobs if job.state in IN_THE_QUEUE and _whole(job.id) != whole)
-    mine = (job.id for job in jobs if _whole(job.id) == whole and seen.task is not None and _task(job.id) == seen.task)
+    mine = (
+        job.id for job in jobs if _whole(job.id) == whole and seen.task is not None and task_of(job.id) == seen.task
+    )
     return AdoptIt(next(mine, kept.id), tuple(others))
 
 
 def _whole(scheduler_id: str) -> str:
     """The id of the array that a task belongs to: ``1234_7`` (SLURM), ``1234[7].host`` (PBS); any other id as it is."""
     return re.sub(r"_\d+$|(?<=\[)\d+(?=\])", "", scheduler_id)
-
-
-def _task(scheduler_id: str) -> int | None:
-    found = re.search(r"_(\d+)$|\[(\d+)\]", scheduler_id)
-    return int(found[1] or found[2]) if found else None
 
 
 def _trailing_empty(answers: Sequence[Answer]) -> list[Answer]:

@@ -55,6 +55,11 @@ class Evidence:
         return self.batch or self.token
 
     @property
+    def runs_as(self) -> str:
+        """The scheduler id that tells of it: of a member of a batch that of the allocation that took it, maybe another's."""
+        return (self.claimed_as if self.batch else "") or self.scheduler_id
+
+    @property
     def began(self) -> bool:
         """Its script certainly came to run."""
         return self.started or self.exit_code is not None or self.claims > self.revoked

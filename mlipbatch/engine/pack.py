@@ -1,16 +1,13 @@
 """Who is sent how: alone, as tasks of an array, or several in one allocation. A pure function of what waits and of the limits.
 
-Alone, while the limits have room for all that waits: each starts when there is a place for it. More than that go in bundles,
-each an even share of the wall time that is still to be sent, the longest jobs first: the first bundles are long, so that few
-waits in the queue are paid for, and the last ones short, so that all slots end together (guided self-scheduling,
-Polychronopoulos and Kuck 1987). Smaller shares pay for more waits than they save at the end, because most jobs end long before
-their wall time is up (benchmarks/makespan.py).
+Alone, while the limits have room for all that waits: each starts when there is a place for it. More than that go in bundles, each
+with an even share of all that nobody has begun. How long a job takes nobody knows, so shares need not be clever: allocations take
+from each other's lists what nobody has begun (templates/batch.sh.j2), and all slots end together (benchmarks/makespan.py).
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -22,7 +19,7 @@ from mlipbatch.schedulers.queues import first_fitting
 
 RESERVE_S = 60  # of an allocation, beyond its members' wall times: starting, and saying how they ended
 WINDOW = 2000  # of the most urgent jobs that are looked at: longest first is among them
-KEPT = 0.5  # where all places are filled at a time, a third is kept back, to even out at the end what took longer
+FILLED = 3.0  # times its wall time may the wall times on a list be: most jobs end long before theirs are up
 ARRAY_FROM = 4  # units of one shape: below that each has a submission of its own, and its own place in the queue
 
 
@@ -33,6 +30,7 @@ class Unit:
     tasks: tuple[tuple[JobEntry, ...], ...]  # of each task the jobs, in the order in which they are begun
     cores: int  # of the allocation of each task
     walltime_s: int  # of the allocation of each task
+    shared: bool = False  # a bundle: others may take from it, and it takes from others
 
     @property
     def jobs(self) -> list[JobEntry]:
@@ -47,29 +45,22 @@ class Unit:
     @property
     def alone(self) -> JobEntry | None:
         """The job that goes by itself, with its own script; None where it is one of several."""
-        return self.tasks[0][0] if len(self.jobs) == 1 else None
-
-
-@dataclass(frozen=True)
-class Share:
-    """How much of what waits a bundle gets."""
-
-    beyond: float  # so many times the wall time of the jobs at hand is still to be sent
-    taken: int  # cores that what is in the queue has or will get
-
-    def seconds(self, waiting_s: float, cores: int, places_cores: int) -> float:
-        """Of each slot, when jobs of this wall time are at hand, for all places that are filled now."""
-        slots = max(1, (self.taken + places_cores) // cores)
-        filled = min(1.0, places_cores / cores / slots)
-        return self.beyond * waiting_s / slots / (1 + KEPT * filled)
+        return self.tasks[0][0] if len(self.jobs) == 1 and not self.shared else None
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What a share is measured by."""
+    """What an allocation's share is measured by."""
 
-    waiting: int = 0  # jobs, those included that are not among the first that `pack` is given
+    unbegun: int = 0  # jobs that nobody has begun: those that wait, and those on the lists of other bundles
     taken: int = 0  # cores that what is in the queue has or will get
+    bundled: bool = False  # are there bundles in the queue?
+    running: int | None = None  # allocations more that would run side by side; None where that is not limited
+
+    def share(self, waiting: int, cores: int, places_cores: int) -> int:
+        """Jobs for each of the slots, where so many wait and there are places for so many cores now."""
+        slots = max(1, (self.taken + places_cores) // cores)
+        return math.ceil(max(self.unbegun, waiting) / slots)
 
 
 def pack(
@@ -87,7 +78,6 @@ def pack(
     than `largest`, what a job may get at most, gets that. The jobs of `apart` share nothing.
     """
     waiting = sorted((entry for entry in pending if not entry.held), key=urgency)
-    beyond = max(1.0, demand.waiting / max(1, len(waiting)))
     units: list[Unit] = []
     while waiting:
         cores = min(waiting[0].cores, largest)
@@ -95,16 +85,14 @@ def pack(
         places = min(_takes(site, room - _counted(units, site)), _fitting(free_cores, cores))
         if places < 1:
             break
-        made = (
-            _units(alike, cores, places, site, free_cores, Share(beyond, demand.taken))
-            if shares
-            else _alone(alike[:places], cores)
-        )
+        made = _units(alike, cores, places, site, free_cores, demand) if shares else _alone(alike[:places], cores)
         units += made
         sent = {entry.id for unit in made for entry in unit.jobs}
         waiting = [entry for entry in waiting if entry.id not in sent]
         if free_cores is not None:
             free_cores -= sum(unit.cores * len(unit.tasks) for unit in made)
+        if demand.running is not None:
+            demand = replace(demand, running=max(0, demand.running - sum(len(unit.tasks) for unit in made)))
         if len(sent) < len(alike):
             break
     return units
@@ -141,17 +129,21 @@ def _shares(entry: JobEntry, cores: int, site: Site) -> bool:
 
 
 def _units(
-    alike: Sequence[JobEntry], cores: int, places: int, site: Site, free_cores: int | None, share: Share
+    alike: Sequence[JobEntry], cores: int, places: int, site: Site, free_cores: int | None, demand: Demand
 ) -> list[Unit]:
     """Units of jobs with the same number of cores, for as many places as there are."""
     queue = first_fitting(site, Resources(cores, RESERVE_S + max(entry.walltime_s for entry in alike)))
     whole = queue is not None and queue.whole_nodes
-    if (len(alike) <= places and not whole) or site.limits.bundle == 1:
+    if (len(alike) <= places and not whole and not demand.bundled) or site.limits.bundle == 1:
         return _singles(alike[:places], cores, site)
+    if demand.running is not None:  # more bundles than may run would only wait for each other
+        places = min(places, demand.running)
+    if places < 1:
+        return []
     width = _width(cores, places, queue, whole, free_cores)
     if whole:
         places = min(places, _fitting(free_cores, width)) or 1
-    return _arrays(_bundles(alike, cores, width, places, site, queue, share), site)
+    return _arrays(_bundles(alike, cores, width, places, site, queue, demand), site)
 
 
 def _alone(jobs: Sequence[JobEntry], cores: int) -> list[Unit]:
@@ -165,44 +157,36 @@ def _singles(jobs: Sequence[JobEntry], cores: int, site: Site) -> list[Unit]:
 
 
 def _bundles(
-    alike: Sequence[JobEntry], cores: int, width: int, places: int, site: Site, queue: Queue | None, share: Share
+    alike: Sequence[JobEntry], cores: int, width: int, places: int, site: Site, queue: Queue | None, demand: Demand
 ) -> list[Unit]:
-    """As many bundles as there are places, `width` cores each."""
+    """As many bundles as there are places, `width` cores each. Jobs are dealt out, the longest first: all get the same."""
     beside = max(1, width // cores)
-    waiting = deque(sorted(alike, key=lambda entry: (math.floor(urgency(entry)[0]), -entry.walltime_s, entry.id)))
-    even_s = share.seconds(sum(entry.walltime_s for entry in waiting), cores, places * width)
-    longest_s = min(even_s, _allowed(site, queue) - RESERVE_S)
-    units: list[Unit] = []
-    while waiting and len(units) < places:
-        jobs = _fill(waiting, beside, longest_s, site.limits.bundle)
-        units.append(Unit((jobs,), width if len(jobs) > 1 else cores, _walltime(jobs, beside, site, queue)))
-    return units
+    waiting = sorted(alike, key=lambda entry: (math.floor(urgency(entry)[0]), -entry.walltime_s, entry.id))
+    number = min(places, math.ceil(len(waiting) / beside))
+    share = demand.share(len(waiting), cores, number * width) * beside
+    allowed_s = _allowed(site, queue)
+    most_s = FILLED * number * beside * (allowed_s - RESERVE_S)
+    going = _first(waiting, number * beside, number * min(share, site.limits.bundle), most_s)
+    mean_s = sum(entry.walltime_s for entry in going) / len(going)
+    wanted_s = min(allowed_s, mean_s * share / beside + RESERVE_S)
+    dealt = [tuple(going[first::number]) for first in range(number)]
+    longest_s = max(entry.walltime_s for entry in going) + RESERVE_S
+    return [Unit((jobs,), width, math.ceil(max(longest_s, wanted_s)), shared=True) for jobs in dealt]
 
 
-def _fill(waiting: deque[JobEntry], beside: int, longest_s: float, most: int) -> tuple[JobEntry, ...]:
-    """Take the next jobs as long as they take `longest_s` at most, `beside` each other; one for each slot in any case."""
-    jobs = [waiting.popleft()]
-    time_s = jobs[0].walltime_s
-    while waiting and len(jobs) < most:
-        if len(jobs) >= beside and time_s + waiting[0].walltime_s > longest_s * beside:
-            break
-        jobs.append(waiting.popleft())
-        time_s += jobs[-1].walltime_s
-    return tuple(jobs)
+def _first(waiting: Sequence[JobEntry], least: int, most: int, most_s: float) -> Sequence[JobEntry]:
+    """The first of those that wait, whose wall times are no more than `most_s` together; `least` of them in any case."""
+    time_s = 0.0
+    for number, entry in enumerate(waiting[:most]):
+        time_s += entry.walltime_s
+        if number >= least and time_s > most_s:
+            return waiting[:number]
+    return waiting[:most]
 
 
 def _allowed(site: Site, queue: Queue | None) -> float:
     """Longest allocation of a bundle, s."""
     return min(site.limits.bundle_walltime, queue.max_walltime if queue else math.inf)
-
-
-def _walltime(jobs: Sequence[JobEntry], slots: int, site: Site, queue: Queue | None) -> int:
-    """Enough for the longest; for all one after the other, as far as site and queue allow. What is left waits again."""
-    longest = max(entry.walltime_s for entry in jobs)
-    if len(jobs) == 1:
-        return longest
-    wanted = math.ceil(sum(entry.walltime_s for entry in jobs) / slots) + RESERVE_S
-    return int(max(longest + RESERVE_S, min(wanted, _allowed(site, queue))))
 
 
 def _width(cores: int, places: int, queue: Queue | None, whole: bool, free_cores: int | None) -> int:
@@ -224,9 +208,9 @@ def _arrays(units: Sequence[Unit], site: Site) -> list[Unit]:
     for unit in units:
         shapes.setdefault((unit.cores, unit.walltime_s), []).append(unit)
     found: list[Unit] = []
-    for (cores, walltime_s), alike in shapes.items():
+    for alike in shapes.values():
         size = site.limits.max_array if len(alike) >= ARRAY_FROM else 1
-        found += [Unit(tuple(u.tasks[0] for u in some), cores, walltime_s) for some in _chunks(alike, size)]
+        found += [replace(some[0], tasks=tuple(u.tasks[0] for u in some)) for some in _chunks(alike, size)]
     return found
 
 

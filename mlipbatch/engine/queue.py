@@ -5,6 +5,7 @@ Nothing of it is on disk: a daemon that starts counts afresh, so a job is never 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -48,13 +49,13 @@ class Queue:
         ] = {}  # member of a batch that was put back while it ran -> since when that is known
         self._answers: dict[str, list[lookup.Answer]] = {}  # job -> what was found under its token
 
-    def ask(self, known: dict[str, Path]) -> Snapshot | None:
-        """One query; `known` maps ids to attempt folders. None where it is too early, or there is no usable answer."""
+    def ask(self, known: Callable[[], dict[str, Path]]) -> Snapshot | None:
+        """One query; `known` gives ids with attempt folders. None where it is too early, or there is no usable answer."""
         if not self.asking.ready or self.clock() - self._asked < self.patience.interval_s:
             return None
         self._asked = self.clock()
         try:
-            snapshot = self.scheduler.snapshot(known)
+            snapshot = self.scheduler.snapshot(known())
         except NoInformation as reason:
             self.asking.failed()
             since = self.unwell.partition(": ")[0] or f"the scheduler does not answer since {utc()}"
@@ -141,8 +142,8 @@ class Queue:
 
     def _silent(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot, attempt: Path) -> float:
         """Seconds for which the output of a running job that prints steadily did not grow, as far as we have watched it."""
-        queued = snapshot.jobs.get(seen.scheduler_id)
-        running = queued is not None and queued.state in IN_THE_QUEUE and seen.started and not seen.batch
+        queued = snapshot.jobs.get(seen.runs_as)
+        running = queued is not None and queued.state in IN_THE_QUEUE and seen.started
         running = running and entry.state is JobState.RUNNING  # not in the tick that hears of its start
         if not running or entry.kind not in decide.STEADY:
             self._sizes.pop(entry.id, None)

@@ -67,6 +67,7 @@ def _kill(hands: Hands, entry: JobEntry, seen: Evidence, step: decide.Kill) -> N
     """Why is on the disk first: its end is then told from one by another's hand. Gone it is when the queue says so."""
     if not seen.killed:
         write_text(observe.last_attempt(hands.project.jobs, entry) / observe.KILLED, step.why + "\n")
-        jobfolder.note(hands.folder(entry), f"killed {step.scheduler_id}: {step.sentence}")
-    with suppress(NoInformation):
-        hands.scheduler.cancel(step.scheduler_id, seen.queue_token)
+        jobfolder.note(hands.folder(entry), f"killed {seen.runs_as}: {step.sentence}")
+    if step.scheduler_id:
+        with suppress(NoInformation):
+            hands.scheduler.cancel(step.scheduler_id, seen.queue_token)

@@ -38,7 +38,6 @@ class Watch:
     def __init__(self, index: Index, queue: Queue) -> None:
         self.index, self.queue = index, queue
         self.jobs: dict[str, Watched] = {}
-        self._known: dict[str, Path] = {}  # scheduler id -> attempt folder, as the query of the queue wants them
         self._tokens: dict[str, str] = {}  # token -> job
         self._open: dict[str, set[str]] = {}  # job -> markers that were announced and are not visible yet (NFS)
         self._news: set[str] = set()  # jobs that may need something now
@@ -66,6 +65,10 @@ class Watch:
         asked, self._news = self._news, set() if snapshot else self._news
         return snapshot, [decided for job in sorted(asked) if (decided := self._decide(job, snapshot))]
 
+    def batches(self) -> set[str]:
+        """Tokens of the batches that jobs in the queue were sent in."""
+        return {one.seen.batch for one in self.jobs.values() if one.seen.batch}
+
     def doubt(self) -> None:
         """Something was not carried out: the next look decides on all jobs."""
         self._all = -inf
@@ -76,7 +79,10 @@ class Watch:
         one = self.jobs.pop(job, None)
         if one is not None:
             self._tokens.pop(one.seen.token, None)
-            self._known.pop(one.seen.scheduler_id, None)
+
+    def _known(self) -> dict[str, Path]:
+        """Scheduler ids with an attempt folder each, as the query of the queue wants them."""
+        return {one.seen.runs_as: one.folder for one in self.jobs.values() if one.seen.runs_as}
 
     def _follow_index(self) -> None:
         """Jobs that came into the queue are read, those that left it are forgotten."""
@@ -100,14 +106,11 @@ class Watch:
         before = self.jobs.get(job)
         if before is not None:
             self._tokens.pop(before.seen.token, None)
-            self._known.pop(before.seen.scheduler_id, None)
         self.jobs[job] = Watched(folder, seen, before.queue if before else None)
         self._keep(job, self.jobs[job])
         return None
 
     def _keep(self, job: str, one: Watched) -> None:
-        if one.seen.scheduler_id:
-            self._known[one.seen.scheduler_id] = one.folder
         if one.seen.token:
             self._tokens[one.seen.token] = job
         self._news.add(job)
@@ -148,7 +151,7 @@ class Watch:
         """Look again at what the queue now says something else of."""
         changed, counted = [], self.queue.counted()
         for job, one in self.jobs.items():
-            entry = snapshot.jobs.get(one.seen.scheduler_id)
+            entry = snapshot.jobs.get(one.seen.runs_as)
             now = entry.state if entry else None
             if now is not one.queue:
                 one.queue = now

@@ -56,6 +56,7 @@ class Room:
 
     jobs: int  # jobs (or array tasks, where they count) more
     cores: int | None  # cores more; None where the queue takes any number
+    running: int | None = None  # allocations more that would run side by side; None where that is not limited
 
 
 class Scheduler(Protocol):

@@ -21,7 +21,7 @@ from mlipbatch.schedulers.pbs_commands import SUBMIT_LIMIT_S, call, complaint, m
 from mlipbatch.schedulers.pbs_options import options
 from mlipbatch.schedulers.pbs_query import Queries
 from mlipbatch.schedulers.pbs_states import GONE, NO_SERVER, QDEL_OVER, QSUB
-from mlipbatch.schedulers.queues import choose
+from mlipbatch.schedulers.queues import choose, room
 
 OURS = "mb-"  # every token begins so
 STAYS = IN_THE_QUEUE | {QueueState.UNKNOWN}
@@ -95,7 +95,7 @@ class PbsScheduler:
         live = [entry for entry in snapshot.jobs.values() if entry.state in IN_THE_QUEUE]
         tasks = {entry.id for entry in live if _counts(entry)}
         counted = tasks if limits.array_tasks_count else {pbs_parse.array_of(one) for one in tasks}
-        return Room(jobs=max(0, limits.max_queued - len(counted)), cores=None)
+        return room(limits, len(counted), len(tasks))
 
 
 def _counts(entry: QueueEntry) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from mlipbatch.config.site import Queue, Site
+from mlipbatch.config.site import Limits, Queue, Site
 from mlipbatch.core.job import Resources
-from mlipbatch.schedulers.base import Refused
+from mlipbatch.schedulers.base import Refused, Room
 
 
 def choose(site: Site, resources: Resources) -> Queue | None:
@@ -41,3 +41,9 @@ def unfit(queue: Queue, resources: Resources) -> str:
     if resources.gpus > queue.gpus_per_node * nodes:
         return f"{resources.gpus} GPUs, {queue.gpus_per_node * nodes} there"
     return ""
+
+
+def room(limits: Limits, counted: int, allocations: int) -> Room:
+    """What a site's limits leave; `counted` jobs in the queue, `allocations` of theirs: of all the user's jobs."""
+    running = None if limits.max_running is None else max(0, limits.max_running - allocations)
+    return Room(max(0, limits.max_queued - counted), None, running)

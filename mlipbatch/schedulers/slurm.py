@@ -16,7 +16,7 @@ from mlipbatch.core.job import Resources
 from mlipbatch.core.state import IN_THE_QUEUE, QueueState
 from mlipbatch.schedulers import command, slurm_answers, slurm_parse
 from mlipbatch.schedulers.base import NoInformation, NotSubmitted, QueueEntry, Refused, Room, Snapshot, UnknownOutcome
-from mlipbatch.schedulers.queues import choose
+from mlipbatch.schedulers.queues import choose, room
 from mlipbatch.schedulers.slurm_commands import SUBMIT_LIMIT_S, ask, call, complaint
 from mlipbatch.schedulers.slurm_options import options
 
@@ -92,7 +92,7 @@ class SlurmScheduler:
         """What the site's limits leave; how many cores are in use is SLURM's business."""
         live = [entry.id for entry in snapshot.jobs.values() if entry.state in IN_THE_QUEUE]
         counted = live if self.site.limits.array_tasks_count else {job.split("_")[0] for job in live}
-        return Room(jobs=max(0, self.site.limits.max_queued - len(counted)), cores=None)
+        return room(self.site.limits, len(counted), len(live))
 
     def _forgotten(self, jobs: list[str]) -> list[QueueEntry]:
         """How jobs that have left squeue ended, by accounting. While it should know and does not answer, they are UNKNOWN.

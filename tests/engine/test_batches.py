@@ -34,7 +34,7 @@ def test_forty_jobs_under_a_limit_of_two_go_in_bundles_and_each_runs_once(projec
     states = session.finish(60)
     assert set(states.values()) == {"DONE"}
     assert session.runs() == sorted(states)
-    assert 2 <= len(session.submissions()) <= 12  # half of an even share each: 10, 10, 5, 5, 3, ...
+    assert 2 <= len(session.submissions()) <= 12
     assert all(jobfolder.look(session.folder(name)).attempts == 1 for name in states)
 
 
@@ -93,7 +93,8 @@ def test_a_member_that_is_cancelled_ends_and_its_neighbours_do_not_notice(projec
     assert states.pop("victim") == "FAILED"
     assert set(states.values()) == {"DONE"}
     assert session.runs() == ["j000", "j001", "j002"]
-    assert not alive((session.folder("victim") / "attempt-1" / "child").read_text())
+    child = (session.folder("victim") / "attempt-1" / "child").read_text()
+    session.until(lambda: not alive(child))  # its batch looks every ten seconds
 
 
 def test_a_batch_whose_answer_was_lost_is_found_by_its_token(project: Project, fake: FakeBench) -> None:

@@ -55,7 +55,13 @@ def ended(exit_code: int | None, how: QueueState = Q.ENDED, silent: bool = False
     return Ended(Ending(exit_code, how, silent, "n1"), claims)
 
 
+def allocations(own: QueueState, other: QueueState, elapsed_s: float = 1) -> Snapshot:
+    """That of its own batch, 7, and another, 8."""
+    return Snapshot({"7": QueueEntry("7", own, elapsed_s), "8": QueueEntry("8", other, elapsed_s)})
+
+
 EMPTY = Snapshot()
+TAKEN = seen(started=True, batch="mb-b", claimed_as="8")  # a member that another allocation took
 NOTHING = Counted()
 ROWS: list[tuple[str, JobState, Evidence, Snapshot | None, Counted, Step]] = [
     ("queued", SUB, seen(), queue(Q.QUEUED), NOTHING, Wait()),
@@ -88,6 +94,51 @@ ROWS: list[tuple[str, JobState, Evidence, Snapshot | None, Counted, Step]] = [
     ("cancelled by somebody", RUN, STARTED, queue(Q.CANCELLED), LOST, ended(None, Q.CANCELLED)),
     ("a word that nobody knows", RUN, STARTED, queue(Q.UNKNOWN), LOST, Wait()),
     ("can never run", SUB, seen(), queue(Q.STUCK, reason="PartitionNodeLimit"), NOTHING, Stuck("PartitionNodeLimit")),
+    # members of batches
+    ("its own batch is over, who took it runs", RUN, TAKEN, allocations(Q.ENDED, Q.RUNNING), LOST, Wait()),
+    ("taken while its own batch waits", SUB, TAKEN, allocations(Q.QUEUED, Q.RUNNING), NOTHING, Started()),
+    (
+        "who took it lost its node, its own batch runs",
+        RUN,
+        TAKEN,
+        allocations(Q.RUNNING, Q.NODE_FAILED),
+        LOST,
+        ended(None, Q.NODE_FAILED),
+    ),
+    ("who took it is gone, not yet for certain", RUN, TAKEN, allocations(Q.RUNNING, Q.ENDED), ONCE, Wait()),
+    (
+        "its batch is over, nobody began it: its claim decides, two looks are enough",
+        SUB,
+        seen(batch="mb-b"),
+        allocations(Q.ENDED, Q.RUNNING),
+        Counted(2, 1.0),
+        Unsent("its batch ended before its turn came"),
+    ),
+    ("nobody began it, seen once", SUB, seen(batch="mb-b"), allocations(Q.ENDED, Q.RUNNING), LONG, Wait()),
+    (
+        "a silent member is ended by its batch, which is not cancelled",
+        RUN,
+        TAKEN,
+        allocations(Q.RUNNING, Q.RUNNING, 5000),
+        Counted(silent_s=900),
+        Kill("", "silent", "its output did not grow for 900 s; its batch ends it"),
+    ),
+    (
+        "told already",
+        RUN,
+        replace(TAKEN, killed="silent"),
+        allocations(Q.RUNNING, Q.RUNNING, 5000),
+        Counted(silent_s=950),
+        Wait(),
+    ),
+    (
+        "killed as silent by its batch",
+        RUN,
+        replace(TAKEN, killed="silent", exit_code=143, settled=True),
+        allocations(Q.RUNNING, Q.RUNNING),
+        NOTHING,
+        ended(143, silent=True),
+    ),
     # zombies
     ("a little over its time", RUN, STARTED, queue(Q.RUNNING, 159), NOTHING, Wait()),
     (

@@ -42,31 +42,57 @@ def test_many_alike_are_the_tasks_of_one_array() -> None:
     assert sizes(pack(jobs(10), site(max_array=6), 100, 64, 64)) == [[1] * 6, [1] * 4]
 
 
-def test_more_than_the_queue_takes_goes_in_bundles_and_a_third_is_kept_back() -> None:
-    units = pack(jobs(10_000, walltime_s=300), site(max_array=1, bundle=200), 100, 400, 64)
-    assert sizes(units) == [[66]] * 100
+def test_more_than_the_queue_takes_goes_in_bundles() -> None:
+    units = pack(jobs(5000, walltime_s=300), site(max_array=1, bundle=200), 100, 400, 64)
+    assert sizes(units) == [[50]] * 100
     assert {unit.cores for unit in units} == {4}
-    assert {unit.walltime_s for unit in units} == {66 * 300 + RESERVE_S}
+    assert {unit.walltime_s for unit in units} == {50 * 300 + RESERVE_S}
+
+
+def test_more_is_on_a_list_than_its_time_is_for_but_not_without_end() -> None:
+    units = pack(jobs(10_000, walltime_s=300), site(max_array=1, bundle_walltime=6060), 50, 200, 64)
+    assert sizes(units) == [[60]] * 50  # three times 20
+    assert {unit.walltime_s for unit in units} == {6060}
 
 
 def test_a_place_that_gets_free_gets_an_even_share_of_what_is_left_for_all_slots() -> None:
-    """Of 3400 jobs for 100 slots, 99 of them taken; only the first 2000 are at hand."""
-    (unit,) = pack(jobs(2000, walltime_s=60), site(max_array=1), 1, 4, 64, demand=Demand(3400, 99 * 4))
-    assert sizes([unit]) == [[33]]
+    """Of 3400 jobs for 100 slots, 99 of them taken; only the first 2000 are at hand, or most are on the lists of others."""
+    for here in (2000, 40):
+        (unit,) = pack(jobs(here, walltime_s=60), site(max_array=1), 1, 4, 64, demand=Demand(3400, 99 * 4))
+        assert sizes([unit]) == [[34]]
+    (unit,) = pack(jobs(20, walltime_s=60), site(max_array=1), 1, 4, 64, demand=Demand(3400, 99 * 4))
+    assert sizes([unit]) == [[20]]
+    assert unit.walltime_s == 34 * 60 + RESERVE_S  # there is work of others for the rest
 
 
 def test_the_longest_of_equal_urgency_go_first_and_urgency_before_length() -> None:
     mixed = [*jobs(50, walltime_s=60), *jobs(50, walltime_s=3600), *jobs(1, walltime_s=60, priority=5)]
     units = pack(mixed, site(max_array=1), 10, 40, 64)
-    begun = [entry.walltime_s for unit in units for entry in unit.jobs]
     assert units[0].jobs[0].priority == 5
-    assert begun[1:] == sorted(begun[1:], reverse=True)
+    for unit in units:
+        begun = [entry.walltime_s for entry in unit.jobs if not entry.priority]
+        assert begun == sorted(begun, reverse=True)
+        assert begun.count(3600) == 5  # dealt out, not one bundle after the other
 
 
 def test_bundles_are_as_wide_as_uses_the_cores_up_where_few_jobs_may_be_queued() -> None:
     units = pack(jobs(1000), site(max_array=1, per_node=64), 10, 400, 64)
     assert len(units) == 10
     assert {unit.cores for unit in units} == {40}  # ten beside each other in each: 400 cores
+
+
+def test_no_more_bundles_than_may_run_but_jobs_by_themselves_may_wait_in_the_queue() -> None:
+    few = site(max_array=1, max_running=8)
+    assert sizes(pack(jobs(200), few, 64, None, 64, demand=Demand(running=8))) == [[25]] * 8
+    assert len(pack(jobs(200), few, 64, None, 64, demand=Demand(running=3, taken=5 * 4))) == 3
+    assert pack(jobs(200), few, 64, None, 64, demand=Demand(running=0)) == []
+    assert all(unit.alone for unit in pack(jobs(30), few, 64, None, 64, demand=Demand(running=8)))
+
+
+def test_while_bundles_are_in_the_queue_the_last_jobs_are_for_them_to_take() -> None:
+    units = pack(jobs(3), site(max_array=1), 100, 64, 64, demand=Demand(bundled=True))
+    assert [unit.shared for unit in units] == [True] * 3
+    assert not any(unit.alone for unit in units)
 
 
 def test_whole_nodes_are_filled() -> None:

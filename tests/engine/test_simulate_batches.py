@@ -41,6 +41,57 @@ def test_an_allocation_that_is_too_short_for_all_sends_the_rest_anew(project: Pr
     assert set(virtual.runs().values()) == {1}
 
 
+def test_who_is_done_helps_and_whose_node_dies_is_judged_by_who_ran_it(project: Project) -> None:
+    """A list of long jobs and one of short ones; the node of whoever helps fails once."""
+    where = site(cores=1, max_queued=2)
+    seconds = {f"j{n:03d}": 1800.0 if n % 2 == 0 else 60.0 for n in range(20)}
+    virtual = Virtual(project, where, World(nodes=2, requeue=False), seconds, walltime_s=3600)
+    simulation = virtual.simulation
+    simulation.run(lambda: any(sent != ran for sent, ran in running(virtual).values()), limit_s=20 * HOUR)
+    job, thief = next((job, ran) for job, (sent, ran) in running(virtual).items() if sent != ran)
+    task = simulation.cluster.tasks[thief]
+    assert task.running
+    simulation.cluster.fail(task)
+    assert virtual.finish() == {"DONE": 20}
+    assert not virtual.overlaps()
+    assert (virtual.folder(job) / "attempt-2").exists()
+    told = (virtual.folder(job) / "history.log").read_text()
+    assert "its node failed" in told
+    once = [name for name, runs in virtual.runs().items() if runs != 1]
+    assert not once
+
+
+def running(virtual: Virtual) -> dict[str, tuple[str, str]]:
+    """Of each job that runs its first attempt: the id that it was sent as, and the id that runs it."""
+    found = {}
+    for name in virtual.seconds:
+        attempt = virtual.folder(name) / "attempt-1"
+        if (attempt / "started").exists() and not (attempt / "exit").exists():
+            found[name] = ((attempt / "job_id").read_text().strip(), (attempt / "claim").read_text().split()[1])
+    return found
+
+
+def test_folders_of_batches_go_when_nobody_needs_them(project: Project) -> None:
+    where = site(cores=1, max_queued=2)
+    virtual = Virtual(project, where, World(nodes=2), lengths(12), walltime_s=3600)
+    assert virtual.finish() == {"DONE": 12}
+    folders, offers = project.private / "batches", project.private / "offers"
+    kept = sorted(folders.iterdir())
+    assert len(kept) >= 2
+    bad = next(iter((kept[0] / "members-0").read_text().split("\t")[2].splitlines()))
+    state = project.root / Path(bad).parent / "DONE"
+    state.rename(state.with_name("FAILED"))  # as a person may; what a batch says of a failed job stays
+    virtual.simulation.campaign.index.refresh("/".join(Path(bad).parts[1:-1]))
+    virtual.simulation.run(lambda: False, limit_s=0.9 * HOUR)
+    assert sorted(folders.iterdir()) == kept
+    virtual.simulation.run(lambda: False, limit_s=HOUR)
+    left = sorted(folders.iterdir())
+    assert kept[0] in left
+    assert all(Path(bad).parent.name in "".join(p.read_text() for p in folder.glob("*-0")) for folder in left)
+    assert len(left) < len(kept)
+    assert all(path.name.rpartition("-")[0] in {folder.name for folder in left} for path in offers.glob("*/*"))
+
+
 @pytest.mark.engines
 def test_batches_through_a_storm(project: Project) -> None:
     world = World(

@@ -44,3 +44,16 @@ def test_it_agrees_with_the_simulated_cluster(project: Project, slots: int, queu
     given = Supply(slots, queued, wait_s)
     said = makespan([(1, seconds) for seconds in lengths.values()], given)
     assert said == pytest.approx(virtual.simulation.clock.now, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("slots", "wait_s", "number", "walltime_s"),
+    [(4, 60, 100, 1800), (8, 300, 100, 1800), (4, 600, 200, 600), (4, 60, 200, 4 * 3600)],
+)
+def test_it_agrees_with_bundles_too(project: Project, slots: int, wait_s: float, number: int, walltime_s: int) -> None:
+    lengths = {f"j{n:03d}": 60.0 + 40 * (n % 10) for n in range(number)}
+    world = World(nodes=slots, waits=Waits(wait_s, sigma=0.01))
+    virtual = Virtual(project, site(cores=1, max_queued=slots), world, lengths, walltime_s)
+    assert virtual.finish() == {"DONE": number}
+    said = makespan([(1, seconds) for seconds in lengths.values()], Supply(slots, slots, wait_s, bundle=200))
+    assert said == pytest.approx(virtual.simulation.clock.now, rel=0.15)

@@ -51,10 +51,13 @@ def supply(site: Site, cores: int, each: int, wait_s: float = USUAL_WAIT_S) -> S
 
 def makespan(jobs: Iterable[tuple[int, float]], given: Supply) -> float:
     """Seconds until all have ended; `jobs` are (number, seconds of one). Longest first, as the engine sends them."""
+    known = list(jobs)
+    if given.bundle > 1 and sum(count for count, _ in known) > given.queued:
+        return _shared(known, given)
     free = [0.0] * given.slots
     places: list[float] = []  # when the jobs in the queue leave it
     sent = started = end = 0.0
-    for seconds in _units(list(jobs), given):
+    for seconds in _units(known):
         if len(places) >= given.queued:
             sent = max(sent, heappop(places) + given.interval_s / 2)
         started = max(heappop(free), sent + given.wait_s, started + 1 / TURNOVER)
@@ -64,14 +67,22 @@ def makespan(jobs: Iterable[tuple[int, float]], given: Supply) -> float:
     return end
 
 
-def _units(jobs: list[tuple[int, float]], given: Supply) -> list[float]:
-    """Lengths of the scheduler's jobs, longest first: alone where the queue takes all of them, else in bundles."""
-    number = sum(count for count, _ in jobs)
-    share = ceil(number / given.queued) if number > given.queued else 1
+def _shared(jobs: list[tuple[int, float]], given: Supply) -> float:
+    """In bundles that take from each other: who is free takes the next job, and waits anew when its allocation is over."""
+    free = [(given.wait_s, given.wait_s)] * given.slots  # when it is free, and when its allocation began
+    for seconds in _units(jobs):
+        now, began = heappop(free)
+        if now > began and now + seconds - began > given.bundle_s:
+            now = began = now + given.interval_s + given.wait_s
+        heappush(free, (now + seconds, began))
+    return max(now for now, _ in free)
+
+
+def _units(jobs: list[tuple[int, float]]) -> list[float]:
+    """Lengths of what is placed as one, longest first."""
     units: list[float] = []
     for count, seconds in jobs:
-        fitting = max(1, int(given.bundle_s // max(seconds, 1.0)))
-        together = max(min(share, given.bundle, fitting), ceil(count / EXACT))
+        together = ceil(count / EXACT)
         full, rest = divmod(count, together)
         units += [together * seconds] * full + [rest * seconds] * (rest > 0)
     return sorted(units, reverse=True)

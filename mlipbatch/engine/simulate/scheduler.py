@@ -14,7 +14,7 @@ from mlipbatch.engine.simulate.cluster import Cluster
 from mlipbatch.engine.simulate.script import Programs
 from mlipbatch.engine.simulate.task import Process, Task
 from mlipbatch.schedulers.base import NoInformation, NotSubmitted, QueueEntry, Refused, Room, Snapshot, UnknownOutcome
-from mlipbatch.schedulers.queues import choose
+from mlipbatch.schedulers.queues import choose, room
 
 DOWN = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
 TIMED_OUT = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
@@ -97,7 +97,8 @@ class SimulatedScheduler:
 
     def room(self, snapshot: Snapshot) -> Room:
         """What the limit leaves; a queue takes any number of cores."""
-        return Room(max(0, self.site.limits.max_queued - self._counted() - snapshot.strangers), None)
+        live = len(self.cluster.live)
+        return room(self.site.limits, self._counted() + snapshot.strangers, live + snapshot.strangers)
 
     def _listen(self) -> None:
         self.queries += 1
