@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import inf
 
+from mlipbatch.config.site import Site
 from mlipbatch.core.job import JobEntry, Verdict
 from mlipbatch.core.state import JobState
 from mlipbatch.engine import observe, submission
@@ -19,6 +21,7 @@ from mlipbatch.schedulers.base import Snapshot
 from mlipbatch.store import claim, jobfolder
 from mlipbatch.store.durable import together
 
+NO_ARRAYS_S = 3600.0  # after one was not taken: a limit that is not in the site file may have room for fewer tasks
 Settle = Callable[[JobEntry, "Verdict | bool | BaseException | None"], BaseException | None]
 
 
@@ -29,6 +32,7 @@ class Dispatch:
         self.index, self.watch, self.queue, self.settle = index, watch, queue, settle
         self.batches = Batches()
         self.pruning = Pruning(queue.clock)
+        self._arrays_from = -inf
 
     def send(self, hands: Hands, snapshot: Snapshot) -> int:
         """Submit what may go now. Returns how many jobs. After a refusal it backs off by itself."""
@@ -36,7 +40,7 @@ class Dispatch:
         waiting = self.index.number(JobState.PENDING)
         if not waiting or not self.queue.sending.ready:
             return 0
-        room, site = hands.scheduler.room(snapshot), hands.scheduler.site
+        room, site = hands.scheduler.room(snapshot), self._narrowed(hands.scheduler.site)
         taken = self.batches.cores(hands, self.index.queued(), snapshot)
         free = hands.config.resources.parallel_cores - taken
         free = free if room.cores is None else min(room.cores, free)
@@ -47,10 +51,18 @@ class Dispatch:
             chosen = unit.only(lambda entry: self._may_go(hands, entry, snapshot))
             if chosen.jobs and not self._send(hands, chosen):
                 self.queue.sending.failed()
+                if len(chosen.tasks) > 1:
+                    self._arrays_from = self.queue.clock() + NO_ARRAYS_S
                 break
             self.queue.sending.succeeded()
             sent += len(chosen.jobs)
         return sent
+
+    def _narrowed(self, site: Site) -> Site:
+        """The site, without arrays for a while after one was not taken: one by one, as many go as there is room for."""
+        if self.queue.clock() >= self._arrays_from:
+            return site
+        return site.model_copy(update={"limits": site.limits.model_copy(update={"max_array": 1})})
 
     def _first(self, limit: int, waiting: int) -> list[JobEntry]:
         """The most urgent jobs. All are read that may be among them: from a part of them no fair shares can be made."""
