@@ -217,6 +217,7 @@ class Campaign:
     def _create(self, wanted: Iterable[JobSpec]) -> int:
         made, specs = 0, iter(wanted)
         while chunk := list(islice(specs, CREATED_AT_ONCE)):
+            self.hands.lease.check()  # to say what is wanted may have taken long
             outcomes = in_step([jobfolder.creating(self.project.jobs, spec) for spec in chunk])
             for spec, new in zip(chunk, outcomes, strict=True):
                 if isinstance(new, BaseException):

@@ -41,6 +41,8 @@ class Dispatch:
         if not waiting or not self.queue.sending.ready:
             return 0
         room, site = hands.scheduler.room(snapshot), self._narrowed(hands.scheduler.site)
+        if room.jobs < 1:
+            return 0
         taken = self.batches.cores(hands, self.index.queued(), snapshot)
         free = hands.config.resources.parallel_cores - taken
         free = free if room.cores is None else min(room.cores, free)

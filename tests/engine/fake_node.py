@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlipbatch.core.state import INFRASTRUCTURE, QueueState
+from mlipbatch.engine import observe
 from mlipbatch.engine.simulate import batch, claims
 from mlipbatch.engine.simulate.script import DUPLICATE, KILLED, TERMINATED
 from mlipbatch.engine.simulate.task import Process, Struck, Task
@@ -38,9 +39,11 @@ class Node:
         job.on_node = task
         if batch.is_batch(job.folder):
             return batch.start(self, job.folder, job.task, task)  # type: ignore[arg-type]
-        return [self.script(job.folder, job.token, task)]
+        return [self.script(job.folder, job.token, task, alone=job)]
 
-    def script(self, attempt: Path, token: str, task: Task, limit_s: float = inf) -> Process:
+    def script(
+        self, attempt: Path, token: str, task: Task, limit_s: float = inf, alone: FakeJob | None = None
+    ) -> Process:
         """job.sh of an attempt; a member of a batch has a limit of its own. Returns its exit code."""
         if not claim(attempt, token, task.id, task.restarts):
             return DUPLICATE
@@ -54,6 +57,8 @@ class Node:
             yield from self._passing(attempt, min(program.seconds, limit_s, task.walltime_s), looking=member)
         finally:
             run.end = self.clock.now
+        if alone is not None:
+            attempt = alone.folder  # its working folder may have been moved meanwhile
         for name, text in program.files.items():
             if attempt.is_dir():
                 (attempt / name).write_text(text)
@@ -65,10 +70,10 @@ class Node:
         return code or 0
 
     def _passing(self, attempt: Path, seconds: float, *, looking: bool) -> Process:
-        """The program's time; batch.sh looks now and then whether a member was given up, and ends it."""
+        """The program's time; batch.sh looks now and then whether a member was given up or killed, and ends it."""
         end = self.clock.now + seconds
         yield min(seconds, LOOK_S) if looking else seconds
-        while self.clock.now < end and not (attempt / REVOKED).exists():
+        while self.clock.now < end and not any((attempt / mark).exists() for mark in (REVOKED, observe.KILLED)):
             yield min(end - self.clock.now, LOOK_S)
         return 0
 

@@ -200,6 +200,7 @@ def test_members_of_a_batch_one_after_the_other_as_long_as_there_is_time(tmp_pat
     folder.mkdir(parents=True)
     lines = [f"150\t1\t{attempt.relative_to(tmp_path)}\n" for attempt in attempts]
     (folder / "members-0").write_text("".join(lines))
+    (folder / "batch.sh").write_text("#!/bin/bash\n")  # one that offers nothing to others
     for number, attempt in enumerate(attempts):
         (attempt / "submit.yaml").write_text(f"token: mb-{number}\nbatch: mb-batch\n")
     b.send(Resources(2, 300), name="mb-batch", folder=folder)
