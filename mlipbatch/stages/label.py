@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -17,6 +16,7 @@ from mlipbatch.core import endings, frames, ladder
 from mlipbatch.core import job as nouns
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.job import MEMORY_MB, AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
+from mlipbatch.stages import disk
 from mlipbatch.stages.base import Attempt, Job, counted, verdicts
 from mlipbatch.store.durable import frame_sizes, iter_frames, read_frames, render_frames, write_frames
 from mlipbatch.store.project import Project
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 KIND = "scf"
 STRUCTURE, RESULT = "structure.extxyz", "result.extxyz"
+FREED = "freed_bytes"  # in a verdict: wavefunctions, densities and scratch that were deleted with it
 SPARE = 1.3  # times the estimate of memory
 
 
@@ -120,15 +121,17 @@ class Label:
         diagnosis = code.diagnose(last.folder, ending.exit_code, scheduler=endings.SCHEDULER_SAYS.get(ending.how))
         past = [_climbed(attempt) for attempt in counted(attempts[:-1])]
         climbed = [*past, ladder.Attempt.of(last.number, _step(last), diagnosis)]
-        record = {"diagnosis": _plain(dataclasses.asdict(diagnosis))}
+        record: dict[str, Any] = {"diagnosis": _plain(dataclasses.asdict(diagnosis))}
         verdict = code.judge(config, climbed)
         if isinstance(verdict, ladder.NextAttempt):
+            # rungs start from this density or from none: no other is read again
+            record[FREED] = disk.clean(attempts, code.disposable, verdict.restart_from, code.keep_for_restart)
             return nouns.Again(diagnosis.name, f"{diagnosis.sentence}; next: {verdict.sentence}", record)
         if isinstance(verdict, ladder.GiveUp):
-            _clean(attempts, code.disposable)
+            record[FREED] = disk.clean(attempts, code.disposable)
             return nouns.GiveUp(diagnosis.name, verdict.sentence, record)
         _write_result(job, code.read_results(last.folder), last, verdict)
-        _clean(attempts, code.disposable)
+        record[FREED] = disk.clean(attempts, code.disposable)
         return nouns.Accept(verdict.sentence, record)
 
 
@@ -212,15 +215,3 @@ def _write_result(job: Job, labels: dft.Labels, last: Attempt, accepted: ladder.
         atoms.info["dft_magnetization"] = labels.magnetization
     atoms.set_array(frames.REF_FORCES, np.array(labels.forces))
     write_frames(job.folder / RESULT, [atoms])
-
-
-def _clean(attempts: Sequence[Attempt], patterns: Sequence[str]) -> None:
-    """Wavefunctions, densities and scratch go the moment they are of no more use."""
-    for attempt in attempts:
-        for pattern in patterns:
-            # the pattern itself too: a link into a scratch that is gone is not globbed
-            for path in {attempt.folder / pattern, *attempt.folder.glob(pattern)}:
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +23,8 @@ from mlipbatch.engine.campaign import Campaign
 from mlipbatch.engine.factory import FACTORY
 from mlipbatch.schedulers import LocalScheduler
 from mlipbatch.schedulers.local import sessions
-from mlipbatch.stages import label
+from mlipbatch.stages import disk, label
+from mlipbatch.stages.base import Attempt
 from mlipbatch.store import jobfolder
 from mlipbatch.store.durable import read_frames, write_frames
 from mlipbatch.store.inbox import drop_request
@@ -152,7 +152,7 @@ def test_a_link_into_a_scratch_that_is_gone_is_taken_away(tmp_path: Path) -> Non
     (tmp_path / "out").symlink_to(tmp_path / "gone")
     (tmp_path / "kept").mkdir()
     (tmp_path / "linked").symlink_to(tmp_path / "kept")
-    label._clean([SimpleNamespace(folder=tmp_path)], ("out", "linked"))
+    disk.clean([Attempt(1, tmp_path)], ("out", "linked"))
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
