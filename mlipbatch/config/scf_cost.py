@@ -3,9 +3,9 @@
     t = start + (iterations + FINAL) n_k n_spin (fft n_b n_r log2 n_r + diag n_b^2 n_g) / cores^sharing    seconds
     iterations = exp(steps + length ln N / 3 + magnetic [n_spin = 2])
 
-with n_b bands, n_g plane waves of the wavefunctions, n_r points of the FFT grid, N atoms. Real waves (K_POINTS gamma) take half of
-either term, and have half the plane waves. The logarithms of the coefficients have normal priors (`PRIOR`, fitted to pw.x 6.7 as
-tests/data/qe_timings says; widths: machines, compilers and pseudopotentials differ); what a project measures comes to them by
+with n_b bands, n_g plane waves of the wavefunctions, n_r points of the FFT grid, N atoms. Real waves (K_POINTS gamma) take half
+of either term, and have half the plane waves. The logarithms of the coefficients have normal priors (`PRIOR`, fitted to pw.x 6.7,
+see tests/data/qe_timings; widths: machines, compilers and pseudopotentials differ); what a project measures comes to them by
 maximum a posteriori in log space, with Student's t for the noise: one odd job moves little.
 """
 
