@@ -20,6 +20,9 @@ def clean(
     from mlipbatch.config import load_config
     from mlipbatch.engine import leftovers
 
+    def shown(place: Path) -> str:
+        return str(place.relative_to(project.root) if place.is_relative_to(project.root) else place)
+
     project = project_at(path)
     config = load_config(project.config)
     found = leftovers.look(project, config)
@@ -30,7 +33,7 @@ def clean(
             {
                 "job": one.job,
                 "attempt": one.attempt,
-                "path": str(one.path.relative_to(project.root)),
+                "path": shown(one.path),
                 "bytes": one.bytes,
             }
             for one in removed
@@ -46,7 +49,7 @@ def clean(
         )
         return
     for one in removed:
-        common.result(f"{common.size(one.bytes):>9s}  {one.path.relative_to(project.root)}")
+        common.result(f"{common.size(one.bytes):>9s}  {shown(one.path)}")
     for attempt, why in found.refused.items():
         common.say(f"jobs/{attempt} is left: {why}")
     verb = "would be removed" if dry_run else "removed"

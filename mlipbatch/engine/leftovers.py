@@ -9,6 +9,7 @@ deleted gigabytes by itself would stand still for all its projects.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -57,8 +58,10 @@ def look(project: Project, config: Config) -> Found:
             if why:
                 refused[f"{job}/{attempt.folder.name}"] = why
                 continue
-            found = disk.matching(attempt.folder, patterns)
-            leftovers += [Leftover(job, attempt.number, path, disk.used(path)) for path in found]
+            leftovers += [
+                Leftover(job, attempt.number, path, disk.used(path))
+                for path in [*disk.matching(attempt.folder, patterns), *_workspace(attempt, patterns)]
+            ]
     return Found(disk.used(project.jobs), leftovers, refused)
 
 
@@ -66,11 +69,14 @@ def take_away(project: Project, config: Config, leftovers: list[Leftover]) -> li
     """Remove them, each looked at once more just before. Returns those that are gone; `bytes` is what that freed."""
     patterns = dft.code(config.resources.dft_code).disposable
     now, gone = _now(project), []
-    for one in leftovers:
+    for one in sorted(leftovers, key=lambda one: project.jobs in one.path.parents):  # links last: they show the way
         folder = project.jobs / one.job
         attempt = next((found for found in _with_scratch(folder, patterns) if found.number == one.attempt), None)
         if attempt is not None and not _needed(folder, attempt, now):
-            disk.clean([attempt], [one.path.name])
+            if one.path.parent != attempt.folder:
+                shutil.rmtree(one.path, ignore_errors=True)
+            else:
+                disk.clean([attempt], [one.path.name])
             if not os.path.lexists(one.path):
                 gone.append(one)
     return gone
@@ -91,6 +97,14 @@ def _with_scratch(folder: Path, patterns: tuple[str, ...]) -> list[Attempt]:
         return read_attempts(folder) if any(disk.matching(path, patterns) for path in paths) else []
     except (jobfolder.Unreadable, OSError):
         return []
+
+
+def _workspace(attempt: Attempt, patterns: tuple[str, ...]) -> list[Path]:
+    """The folder that a killed job left in the site's scratch, as far as it is seen from here: its name is the attempt's token."""
+    token = observe.evidence(attempt.folder).token
+    links = [path for path in disk.matching(attempt.folder, patterns) if path.is_symlink()]
+    places = {path.readlink().parent for path in links}
+    return [place for place in places if token and place.name == token and place.is_dir() and not place.is_symlink()]
 
 
 def _needed(folder: Path, attempt: Attempt, now: float | None) -> str:
