@@ -37,7 +37,8 @@ def ls(
         common.result_json(rows)
         return
     for row in rows:
-        size = f"{common.size(row['bytes']):>9s}  " if isinstance(row.get("bytes"), int) else ""
+        taken = row.get("bytes")
+        size = f"{common.size(taken):>9s}  " if isinstance(taken, int) else ""
         common.result(f"{size}{row['state']:9s} {row['attempts']:2d}  {row['id']:60s}  {row['says']}".rstrip())
 
 

@@ -124,7 +124,7 @@ def _iteration(own: Coefficients, size: Size) -> float:
     fft = size.bands * size.grid * math.log2(size.grid)
     matrix = math.exp(own.matrix) * size.bands**2 * size.waves
     factor = (0.5 if size.gamma else 1.0) * math.exp(own.augmented * size.augmented)
-    return math.exp(own.machine) * factor * size.kpoints * size.nspin * (fft + matrix) / size.cores**own.sharing
+    return math.exp(own.machine) * factor * size.kpoints * size.nspin * (fft + matrix) / float(size.cores**own.sharing)
 
 
 def _steps_off(own: Coefficients, one: Timing) -> float:

@@ -100,7 +100,7 @@ def _with_scratch(folder: Path, patterns: tuple[str, ...]) -> list[Attempt]:
 
 
 def _workspace(attempt: Attempt, patterns: tuple[str, ...]) -> list[Path]:
-    """The folder that a killed job left in the site's scratch, as far as it is seen from here: its name is the attempt's token."""
+    """What a killed job left in the site's scratch, as far as it is seen from here: a folder with the attempt's token."""
     token = observe.evidence(attempt.folder).token
     links = [path for path in disk.matching(attempt.folder, patterns) if path.is_symlink()]
     places = {path.readlink().parent for path in links}

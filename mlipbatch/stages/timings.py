@@ -48,9 +48,12 @@ def timing(record: Mapping[str, Any]) -> Timing | None:
     """A verdict's cost; None where it has none, or somebody changed it into something else."""
     try:
         cost = record[COST]
-        return Timing(Size(**cost["size"]), float(cost["wall_s"]), int(cost["iterations"]), bool(cost["usual"]))
+        size = Size(**cost["size"])
+        wrong = min(size.atoms, size.bands, size.waves, size.kpoints, size.nspin, size.cores, size.grid - 1) <= 0
+        found = Timing(size, float(cost["wall_s"]), int(cost["iterations"]), bool(cost["usual"]))
     except (KeyError, TypeError, ValueError):
         return None
+    return found if not wrong and math.isfinite(found.wall_s + size.waves + size.grid) else None
 
 
 def read(project: Project) -> list[Timing]:

@@ -74,6 +74,21 @@ def test_the_model_is_made_again_from_the_job_folders(project: Project) -> None:
     assert timings.learned(project).model.learned_from == 5
 
 
+def test_a_record_that_makes_no_sense_teaches_nothing() -> None:
+    good = {"size": asdict(SMALL), "wall_s": 3.0, "iterations": 9, "usual": True}
+    assert timings.timing({timings.COST: good}) is not None
+    for wrong in (
+        {"bands": 0},
+        {"grid": 1},
+        {"waves": "many"},
+        {"kpoints": float("nan"), "grid": float("inf")},
+        {"cores": -1},
+    ):
+        assert timings.timing({timings.COST: {**good, "size": {**asdict(SMALL), **wrong}}}) is None
+    for wrong in ({"wall_s": "long"}, {"wall_s": float("nan")}, {"size": None}):
+        assert timings.timing({timings.COST: {**good, **wrong}}) is None
+
+
 def test_what_is_heard_counts_as_what_is_read(tmp_path: Path) -> None:
     heard = timings.Learned([])
     attempt = Attempt(1, tmp_path, {"size": asdict(SMALL)})

@@ -15,6 +15,7 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 from mlipbatch.config.model import DFTConfig
+from mlipbatch.config.scf_cost import Model
 from mlipbatch.core.ladder import NextAttempt
 from mlipbatch.dft import code
 from mlipbatch.dft.quantum_espresso.output import read_output, seconds
@@ -87,7 +88,7 @@ def cases() -> list[tuple[str, Atoms, DFTConfig]]:
 
 
 def measure(folder: Path, name: str, atoms: Atoms, dft: DFTConfig) -> dict[str, object] | None:
-    prepared = code("quantum_espresso").prepare(atoms, dft, NextAttempt(), cores=1, walltime=100)
+    prepared = code("quantum_espresso").prepare(atoms, dft, NextAttempt(), cores=1, walltime=600)
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
     for file, text in prepared.files.items():
@@ -111,16 +112,24 @@ def measure(folder: Path, name: str, atoms: Atoms, dft: DFTConfig) -> dict[str, 
     }  # fmt: skip
 
 
+def expected_s(case: tuple[str, Atoms, DFTConfig]) -> float:
+    size = code("quantum_espresso").prepare(*case[1:], NextAttempt(), cores=1, walltime=100).size
+    assert size is not None
+    return Model().seconds(size)
+
+
 def main() -> None:
-    folder, rows = Path(sys.argv[1]), []
-    for name, atoms, dft in cases():
+    """The cheap ones first; those that are in the table already are left out."""
+    folder, table = Path(sys.argv[1]), Path(__file__).with_name("timings.json")
+    rows = json.loads(table.read_text()) if table.exists() else []
+    for name, atoms, dft in sorted(cases(), key=expected_s):
+        if name in {row["name"] for row in rows}:
+            continue
         row = measure(folder, name, atoms, dft)
         print(name, row and (row["iterations"], row["cpu_s"], row["wall_s"]), flush=True)
         if row is not None:
             rows.append(row)
-            Path(__file__).with_name("timings.json").write_text(
-                "[\n" + ",\n".join(json.dumps(r) for r in rows) + "\n]\n"
-            )
+            table.write_text("[\n" + ",\n".join(json.dumps(one) for one in rows) + "\n]\n")
 
 
 if __name__ == "__main__":
