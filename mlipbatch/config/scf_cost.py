@@ -57,14 +57,14 @@ class Timing:
 class Coefficients:
     """Natural logarithms of what the formulas name, but for the exponents `length`, `sharing` and the factor `magnetic`."""
 
-    machine: float = math.log(4.0e-9)  # ln fft, s
+    machine: float = math.log(2.6e-9)  # ln fft, s
     matrix: float = math.log(7.0)  # ln (diag / fft)
-    start: float = math.log(0.5)  # s: reading files, starting MPI
-    augmented: float = 0.3  # ln of the factor of ultrasoft and PAW
+    start: float = math.log(0.35)  # s: reading files, starting MPI
+    augmented: float = 0.7  # ln of the factor of ultrasoft and PAW
     sharing: float = 0.75
-    steps: float = math.log(6.0)
-    length: float = 0.85
-    magnetic: float = 0.6
+    steps: float = math.log(4.4)
+    length: float = 1.08
+    magnetic: float = 0.9
 
 
 TIMES = ("machine", "matrix", "start", "augmented", "sharing")

@@ -101,13 +101,13 @@ def measure(folder: Path, name: str, atoms: Atoms, dft: DFTConfig) -> dict[str, 
     subprocess.run(["rm", "-rf", str(place / "out")], check=True)
     run = read_output(text)
     cpu = CPU.search(text)
-    if status or cpu is None:
+    if status or cpu is None or prepared.size is None:
         return None
     return {
         "name": name, "atoms": len(atoms), "volume": round(float(atoms.get_volume()), 3),
         "electrons": run.header["electrons"], "bands": int(run.header["bands"]), "ecutwfc": dft.ecutwfc, "ecutrho": dft.ecutrho,
         "kpoints": int(run.header["kpoints"]), "nspin": dft.nspin, "gamma": math.prod(prepared.expectation["kpoints"]) == 1,
-        "augmented": any("US" in line or "PAW" in line for line in text.splitlines() if "Pseudo is" in line),
+        "augmented": prepared.size.augmented,
         "iterations": run.iterations, "cpu_s": seconds(cpu[1]), "wall_s": run.wall_s,
     }  # fmt: skip
 
