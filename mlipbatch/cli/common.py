@@ -30,3 +30,11 @@ def result_json(value: Any) -> None:
 def colour() -> bool:
     """Colour only on a terminal, and only where NO_COLOR is not set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def size(number: int) -> str:
+    """Bytes as people read them: 12.3 MB (10^6)."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= scale:
+            return f"{number / scale:.1f} {unit}"
+    return f"{number} B"

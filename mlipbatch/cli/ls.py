@@ -19,6 +19,7 @@ def ls(
     ] = None,
     state: Annotated[str | None, typer.Option("--state", help="Only jobs in this state.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="Only jobs of this kind (scf, train ...).")] = None,
+    disk: Annotated[bool, typer.Option("--disk", help="With the bytes that each job takes on the disk.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """List jobs with their state, attempts and last word."""
@@ -30,11 +31,15 @@ def ls(
     project, jobs = _chosen(path)
     wanted = state and state.upper()
     rows = [row for row in _rows(project.jobs, jobs) if wanted in (None, row["state"]) and kind in (None, row["kind"])]
+    if disk:
+        rows = [{**row, "bytes": _bytes(project.jobs / str(row["id"]))} for row in rows]
     if as_json:
         common.result_json(rows)
         return
     for row in rows:
-        common.result(f"{row['state']:9s} {row['attempts']:2d}  {row['id']:60s}  {row['says']}".rstrip())
+        taken = row.get("bytes")
+        size = f"{common.size(taken):>9s}  " if isinstance(taken, int) else ""
+        common.result(f"{size}{row['state']:9s} {row['attempts']:2d}  {row['id']:60s}  {row['says']}".rstrip())
 
 
 def _chosen(path: Path | None) -> tuple[Project, list[str] | None]:
@@ -62,3 +67,10 @@ def _rows(jobs: Path, chosen: list[str] | None) -> list[dict[str, object]]:
         says = ("held  " if seen.held else "") + catalogue.last_note(jobs, job)
         rows.append({**row, "state": seen.state.value, "attempts": seen.attempts, "says": says})
     return rows
+
+
+def _bytes(folder: Path) -> int:
+    """Of a job's folder; 0 for one that is packed."""
+    from mlipbatch.stages.disk import used
+
+    return used(folder)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mlipbatch.config.cost import Cost
+    from mlipbatch.config.scf_cost import Model
     from mlipbatch.engine.simulate.estimate import Estimate
 
 WIDE = 160  # columns where there is no terminal to ask
@@ -38,12 +39,21 @@ def plan(
         need_pseudopotentials(config)
     except InputError as error:
         common.say(f"{source}: `submit` will refuse this: {error.message}")
-    values, cost = _values(config.model_dump(mode="json"), reasons), estimate(config)
+    values, cost = _values(config.model_dump(mode="json"), reasons), estimate(config, _model(source))
     time = campaign(config, cost, site_called(config.resources.site), queue_wait * 60)
     if as_json:
         common.result_json(_as_json(values, cost, time))
     else:
         _show(values, cost, time)
+
+
+def _model(source: Path) -> Model | None:
+    """What the finished jobs say of the project whose config.yaml (or input.yaml) this is; None where it is no project's."""
+    from mlipbatch.stages.timings import learned
+    from mlipbatch.store.project import Project
+
+    project = Project(source.resolve().parent)
+    return learned(project).model if (project.private / "id").is_file() else None
 
 
 def _values(data: dict[str, Any], reasons: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -64,6 +74,7 @@ def _as_json(values: dict[str, dict[str, Any]], cost: Cost, time: Estimate) -> d
         "dft_calculations": cost.dft_calculations,
         "core_hours": round(cost.core_hours, 3),
         "days": round(time.days, 4),
+        "learned_from": cost.learned_from,
         "assumptions": list(time.assumptions),
         "labels": [
             {"what": group.what, "number": group.number, "atoms": group.atoms, "kpoints": group.kpoints,
@@ -84,10 +95,16 @@ def _show(values: dict[str, dict[str, Any]], cost: Cost, time: Estimate) -> None
     console.print(_label_table(cost))
     console.print(
         f"{cost.dft_calculations} DFT calculations; about {_amount(cost.core_hours)} core hours and {_duration(time.days)} "
-        "in all (rough: a factor of two or three either way)",
+        f"in all ({_trust(cost)})",
         markup=False,
     )
     console.print(f"taken for granted: {'; '.join(time.assumptions)}", markup=False)
+
+
+def _trust(cost: Cost) -> str:
+    if cost.learned_from:
+        return f"after {cost.learned_from} finished DFT calculations of this project"
+    return "rough: a factor of two or three either way"
 
 
 def _value_table(values: dict[str, dict[str, Any]]) -> Table:

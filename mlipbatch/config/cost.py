@@ -1,36 +1,25 @@
 """What a campaign costs, roughly: before anything ran, from sizes alone.
 
-The static SCF of pw.x is taken as  iterations x k-points x spins x (FFT of every band + orthogonalisation),
-
-    t = iterations n_k n_spin (FFT_S n_b n_r log2 n_r + DIAG_S n_b^2 n_g)    seconds on one core
-
-with n_b bands, n_g plane waves of the wavefunctions and n_r points of the FFT grid. The two constants were fitted to pw.x 6.7,
-one rank, static SCFs with forces and stress of rattled Al3Mg: CPU seconds an iteration and k-point, measured and (fitted),
-
-    atoms  4: 16 Ry 0.004 (0.006), 30 Ry 0.016 (0.015);   8: 16 Ry 0.016 (0.020), 30 Ry 0.058 (0.052)
-    atoms 16: 16 Ry 0.088 (0.087);                       32: 16 Ry 0.61 (0.52)
-
-in 7, 10, 15 and 17 iterations. Machines differ by a factor of two, hard cases by more; `status` tells what is measured.
+What one static SCF takes is said by scf_cost.py; its coefficients are those of the project's own finished jobs where there are
+any. Machines differ by a factor of two, hard cases by more; `status` tells what is measured.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log2, pi
+from math import ceil, pi
 from pathlib import Path
 
 from mlipbatch.config.elements import LATTICES, volume_per_atom
 from mlipbatch.config.model import Config
 from mlipbatch.config.pseudopotentials import valence
+from mlipbatch.config.scf_cost import Model, Size
+from mlipbatch.config.upf import read_upf
 
-FFT_S = 4.0e-9
-DIAG_S = 2.8e-8
 SYMMETRY = 0.7  # of the k-points are left on average: strained cells keep some symmetry, rattled ones none
-START_S = 0.5  # reading files, starting MPI
 BOHR = 0.529177  # A
 EOS_POINTS, EOS_ATOMS = 9, 8  # the energy-volume curve that the potential is measured against
 ISOLATED_BOX = 12.0  # A
-EFFICIENCY = 0.6  # of MPI ranks within one label
 USUAL_VALENCE = 10.0  # electrons, where a pseudopotential cannot be read
 # seconds on one core of everything else: measured on 32- to 256-atom cells
 SCREEN_S_ATOM = 0.03  # CHGNet, energy and forces
@@ -59,33 +48,39 @@ class Cost:
     dft_calculations: int
     core_hours: float
     days: float
+    speed: float = 1.0  # of a DFT calculation on its cores, times that on one
+    learned_from: int = 0  # finished calculations of the project
 
 
-def estimate(config: Config) -> Cost:
-    """The campaign's cost. Rough: within a factor of two or three."""
-    labels = label_groups(config)
+def estimate(config: Config, model: Model | None = None) -> Cost:
+    """The campaign's cost. Within a factor of two or three, until `model` has learned from its jobs."""
+    model = model or Model()
+    labels = label_groups(config, model)
     dft_hours = sum(group.number * group.core_seconds for group in labels) / 3600
     other = other_hours(config)
-    efficiency = 1.0 if config.jobs.dft_cores == 1 else EFFICIENCY
+    cores = config.jobs.dft_cores
+    speed = model.speed(cores)
+    efficiency = speed / cores
     dft_days = dft_hours / efficiency / config.resources.parallel_cores / 24
     days = dft_days + other / config.jobs.work_cores / 24
     calculations = sum(group.number for group in labels)
-    return Cost(labels, other, calculations, dft_hours / efficiency + other, days)
+    return Cost(labels, other, calculations, dft_hours / efficiency + other, days, speed, model.learned_from)
 
 
-def label_groups(config: Config) -> list[Labels]:
+def label_groups(config: Config, model: Model) -> list[Labels]:
     """All labels, by what they are for."""
     sizes = config.generation.sqs_sizes
     share, rest = divmod(config.selection.number, len(sizes))
     groups = [
-        _group(config, "first generation", share + (index < rest), size) for index, size in enumerate(sorted(sizes))
+        _group(config, model, "first generation", share + (index < rest), size)
+        for index, size in enumerate(sorted(sizes))
     ]
-    groups.append(_group(config, "energy-volume curve", EOS_POINTS, EOS_ATOMS))
+    groups.append(_group(config, model, "energy-volume curve", EOS_POINTS, EOS_ATOMS))
     if config.generation.isolated_atoms:
-        isolated = _seconds(config, 1, ISOLATED_BOX**3, 1)
+        isolated = _seconds(config, model, 1, ISOLATED_BOX**3, 1)
         groups.append(Labels("isolated atoms", len(config.target_system.elements), 1, 1, isolated))
     boxes = config.embedding.boxes * (config.generations - 1)
-    groups.append(_group(config, "active learning", boxes, box_atoms(config)))
+    groups.append(_group(config, model, "active learning", boxes, box_atoms(config)))
     return [group for group in groups if group.number]
 
 
@@ -95,10 +90,10 @@ def box_atoms(config: Config) -> int:
     return min(config.embedding.max_atoms, ceil(edge**3 / _atomic_volume(config)))
 
 
-def _group(config: Config, what: str, number: int, atoms: int) -> Labels:
+def _group(config: Config, model: Model, what: str, number: int, atoms: int) -> Labels:
     volume = atoms * _atomic_volume(config)
     kpoints = ceil(SYMMETRY * irreducible_kpoints(volume ** (1 / 3), config.dft.kpoints_spacing))
-    return Labels(what, number, atoms, kpoints, _seconds(config, atoms, volume, kpoints))
+    return Labels(what, number, atoms, kpoints, _seconds(config, model, atoms, volume, kpoints))
 
 
 def irreducible_kpoints(edge: float, spacing: float) -> int:
@@ -108,20 +103,27 @@ def irreducible_kpoints(edge: float, spacing: float) -> int:
     return (mesh**3 + own_partners) // 2
 
 
-def _seconds(config: Config, atoms: int, volume: float, kpoints: int) -> float:
+def _seconds(config: Config, model: Model, atoms: int, volume: float, kpoints: int) -> float:
     """Core seconds of one static SCF with forces and stress; `volume` in A^3."""
     electrons = atoms * _valence(config)
-    bands = max(0.6 * electrons, electrons / 2 + 4)
-    waves = _plane_waves(volume, config.dft.ecutwfc)
-    grid = 2 * _plane_waves(volume, config.dft.ecutrho)  # a box around the sphere of the density
-    once = FFT_S * bands * grid * log2(grid) + DIAG_S * bands**2 * waves
-    return START_S + _iterations(config, atoms) * kpoints * config.dft.nspin * once
+    gamma = volume ** (1 / 3) * config.dft.kpoints_spacing >= 2 * pi
+    size = Size(
+        atoms=atoms,
+        bands=ceil(max(0.6 * electrons, electrons / 2 + 4)),
+        waves=_plane_waves(volume, config.dft.ecutwfc) * (0.5 if gamma else 1.0),
+        grid=6 / pi * _plane_waves(volume, 4 * config.dft.ecutwfc),
+        kpoints=kpoints,
+        nspin=config.dft.nspin,
+        gamma=gamma,
+        augmented=_augmented(config),
+    )
+    return model.seconds(size)
 
 
-def _iterations(config: Config, atoms: int) -> float:
-    """SCF steps; with spin about twice as many (26 measured for FeNi with 4 atoms)."""
-    steps = 2 + 5 * float(atoms) ** (1 / 3)  # 10, 12, 15, 18 at 4, 8, 16, 32 atoms
-    return float(steps * (2.0 if config.dft.nspin == 2 else 1.0))
+def _augmented(config: Config) -> bool:
+    """Is a pseudopotential ultrasoft or PAW, as far as they can be read?"""
+    files = [Path(config.dft.pseudo_dir) / file for file in config.dft.pseudopotentials.values()]
+    return any(read_upf(file).kind in {"US", "PAW"} for file in files if file.is_file())
 
 
 def _plane_waves(volume: float, cutoff: float) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlipbatch.config.model import DFTConfig
+from mlipbatch.config.scf_cost import Size
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.ladder import Accept, Attempt, GiveUp, NextAttempt
 
@@ -28,6 +29,7 @@ class Prepared:
     reasons: Mapping[str, str]  # quantity -> why it has its value
     expectation: Mapping[str, Any]  # what the output must agree with: natoms, kpoints, nspin, conv_thr (Ry), electrons
     memory_mb: int | None = None  # about what all ranks need together; None where it is not known
+    size: Size | None = None  # what its time depends on; None where that is not known
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -12,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlipbatch import dft
+from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import Config
+from mlipbatch.config.scf_cost import Model
 from mlipbatch.core import endings, frames, ladder
 from mlipbatch.core import job as nouns
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.job import MEMORY_MB, AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
+from mlipbatch.stages import disk, timings
 from mlipbatch.stages.base import Attempt, Job, counted, verdicts
 from mlipbatch.store.durable import frame_sizes, iter_frames, read_frames, render_frames, write_frames
 from mlipbatch.store.project import Project
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 KIND = "scf"
 STRUCTURE, RESULT = "structure.extxyz", "result.extxyz"
+FREED = "freed_bytes"  # in a verdict: wavefunctions, densities and scratch that were deleted with it
 SPARE = 1.3  # times the estimate of memory
 
 
@@ -57,11 +60,27 @@ def expected(project: Project, config: Config, generation: int) -> Iterator[JobS
     if not number(project, generation):
         return
     resources = Resources(config.jobs.dft_cores, config.jobs.dft_walltime, config.jobs.dft_memory or None)
+    model = timings.learned(project).model
     meshes = _meshes(iter_frames(path), config.dft.kpoints_spacing)
     for atoms in iter_frames(path):
         if _on_a_curve(atoms):
             atoms.info[frames.KPOINTS] = meshes[str(atoms.info.get(frames.ROOT))]
-        yield _spec(atoms, generation_name(generation), resources)
+        walltime_s = _walltime(atoms, config, resources, model)
+        yield _spec(atoms, generation_name(generation), dataclasses.replace(resources, walltime_s=walltime_s))
+
+
+def _walltime(atoms: Atoms, config: Config, resources: Resources, model: Model) -> int:
+    """Wall time (s) of a job that is made: what it shares an allocation by. Its attempts ask for their own."""
+    if model.learned_from < timings.ENOUGH:
+        return resources.walltime_s
+    step = ladder.NextAttempt()
+    try:
+        prepared = dft.code(config.resources.dft_code).prepare(
+            atoms, config.dft, step, cores=resources.cores, walltime=resources.walltime_s
+        )
+    except (InputError, OSError, LookupError, ValueError):
+        return resources.walltime_s  # its plan will say what is wrong
+    return timings.wall_time(resources, nouns.Most(), step, prepared.size, model)[0]
 
 
 def _meshes(structures: Iterable[Atoms], spacing: float) -> dict[str, str]:
@@ -120,15 +139,22 @@ class Label:
         diagnosis = code.diagnose(last.folder, ending.exit_code, scheduler=endings.SCHEDULER_SAYS.get(ending.how))
         past = [_climbed(attempt) for attempt in counted(attempts[:-1])]
         climbed = [*past, ladder.Attempt.of(last.number, _step(last), diagnosis)]
-        record = {"diagnosis": _plain(dataclasses.asdict(diagnosis))}
+        record: dict[str, Any] = {"diagnosis": _plain(dataclasses.asdict(diagnosis))}
         verdict = code.judge(config, climbed)
         if isinstance(verdict, ladder.NextAttempt):
+            # rungs start from this density or from none: no other is read again
+            record[FREED] = disk.clean(attempts, code.disposable, verdict.restart_from, code.keep_for_restart)
             return nouns.Again(diagnosis.name, f"{diagnosis.sentence}; next: {verdict.sentence}", record)
         if isinstance(verdict, ladder.GiveUp):
-            _clean(attempts, code.disposable)
+            record[FREED] = disk.clean(attempts, code.disposable)
             return nouns.GiveUp(diagnosis.name, verdict.sentence, record)
-        _write_result(job, code.read_results(last.folder), last, verdict)
-        _clean(attempts, code.disposable)
+        labels = code.read_results(last.folder)
+        _write_result(job, labels, last, verdict)
+        cost = timings.measured(last, labels.wall_s, labels.iterations, labels.kpoints)
+        if cost:
+            record[timings.COST] = cost
+            timings.learned(job.project).hear(timings.timing(record))
+        record[FREED] = disk.clean(attempts, code.disposable)
         return nouns.Accept(verdict.sentence, record)
 
 
@@ -136,16 +162,25 @@ def _plan(
     job: Job, code: dft.DFTCode, atoms: Atoms, step: ladder.NextAttempt, excluded: tuple[str, ...]
 ) -> AttemptPlan:
     walltime, memory = (float(step.changes.get(name, 1.0)) for name in ("walltime_factor", "memory_factor"))
-    asked = dataclasses.replace(job.spec.resources, exclude=excluded)
+    model = timings.learned(job.project).model
+    own_s = job.spec.resources.walltime_s
+    if model.learned_from >= timings.ENOUGH:  # the job may have been made with what was forecast then
+        own_s = max(own_s, job.config.jobs.dft_walltime)
+    asked = dataclasses.replace(job.spec.resources, walltime_s=own_s, exclude=excluded)
     resources = asked.grown(job.most, walltime=walltime, memory=memory)
     prepared = code.prepare(atoms, job.config.dft, step, cores=resources.cores, walltime=resources.walltime_s)
+    walltime_s, why = timings.wall_time(resources, job.most, step, prepared.size, model)
+    if why:
+        resources = dataclasses.replace(resources, walltime_s=walltime_s)
+        prepared = code.prepare(atoms, job.config.dft, step, cores=resources.cores, walltime=walltime_s)
     if not job.config.jobs.dft_memory:
         resources = _enough(resources, SPARE * memory * (prepared.memory_mb or 0), job.most.memory_mb)
     record = {
         "structure": _stamp(job),
         "step": _plain(dataclasses.asdict(step)),
-        "reasons": dict(prepared.reasons),
+        "reasons": {**prepared.reasons, **({"wall time": why} if why else {})},
         "expectation": _plain(dict(prepared.expectation)),
+        **({timings.SIZE: dataclasses.asdict(prepared.size)} if prepared.size else {}),
     }
     return AttemptPlan(
         rung=step.rung,
@@ -212,15 +247,3 @@ def _write_result(job: Job, labels: dft.Labels, last: Attempt, accepted: ladder.
         atoms.info["dft_magnetization"] = labels.magnetization
     atoms.set_array(frames.REF_FORCES, np.array(labels.forces))
     write_frames(job.folder / RESULT, [atoms])
-
-
-def _clean(attempts: Sequence[Attempt], patterns: Sequence[str]) -> None:
-    """Wavefunctions, densities and scratch go the moment they are of no more use."""
-    for attempt in attempts:
-        for pattern in patterns:
-            # the pattern itself too: a link into a scratch that is gone is not globbed
-            for path in {attempt.folder / pattern, *attempt.folder.glob(pattern)}:
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +23,8 @@ from mlipbatch.engine.campaign import Campaign
 from mlipbatch.engine.factory import FACTORY
 from mlipbatch.schedulers import LocalScheduler
 from mlipbatch.schedulers.local import sessions
-from mlipbatch.stages import label
+from mlipbatch.stages import disk, label, timings
+from mlipbatch.stages.base import Attempt
 from mlipbatch.store import jobfolder
 from mlipbatch.store.durable import read_frames, write_frames
 from mlipbatch.store.inbox import drop_request
@@ -107,6 +107,11 @@ def test_labels_reach_the_database_and_it_can_be_rebuilt(tmp_path: Path, made: l
     assert (rows["al4"].attempts, rows["al4"].rung, rows["boxed"].uncertainty_gamma) == (1, "first", 3.5)
     assert rows["boxed"].data.force_mask.tolist() == [1, 1, 0, 0]
     assert not list(factory.folder("al4").glob("attempt-*/out/*"))  # no wavefunctions, no density
+    verdict = jobfolder.read_record(factory.folder("al4") / "attempt-1" / "verdict.yaml")
+    assert verdict["freed_bytes"] > 100_000
+    (cost, _) = timings.read(factory.project)
+    assert (cost.size.atoms, cost.size.bands, cost.size.nspin) == (4, 10, 1)
+    assert cost.iterations == result.info["dft_iterations"]
 
     uuids = {row.uuid for row in rows.values()}
     (factory.project.data / "mlip.db").unlink()
@@ -152,7 +157,7 @@ def test_a_link_into_a_scratch_that_is_gone_is_taken_away(tmp_path: Path) -> Non
     (tmp_path / "out").symlink_to(tmp_path / "gone")
     (tmp_path / "kept").mkdir()
     (tmp_path / "linked").symlink_to(tmp_path / "kept")
-    label._clean([SimpleNamespace(folder=tmp_path)], ("out", "linked"))
+    disk.clean([Attempt(1, tmp_path)], ("out", "linked"))
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 

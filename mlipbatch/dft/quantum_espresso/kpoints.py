@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 GAMMA: Mesh = (1, 1, 1)
+TOLERANCE = 1e-5  # A, as symmetric as pw.x takes a crystal for
 
 
 def mesh(atoms: Atoms, spacing: float, fixed: Mesh | None = None) -> tuple[Mesh, str]:
@@ -27,6 +28,26 @@ def mesh(atoms: Atoms, spacing: float, fixed: Mesh | None = None) -> tuple[Mesh,
         return GAMMA, "an isolated atom has no dispersion"
     found = mesh_of_spacing(np.asarray(atoms.cell), spacing)
     return found, f"at most {spacing:g} 1/A apart, 2 pi included"
+
+
+def irreducible(atoms: Atoms, mesh: Mesh) -> int:
+    """k-points that are left of a mesh after the crystal's operations and time reversal, about as pw.x will find them.
+
+    Without spglib, or where it finds nothing, after time reversal alone.
+    """
+    total = int(np.prod(mesh))
+    own_partners = int(np.prod([1 if points % 2 else 2 for points in mesh]))  # k and -k are the same point
+    most = (total + own_partners) // 2
+    try:
+        import spglib
+    except ImportError:
+        return most
+    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
+    try:
+        found = spglib.get_ir_reciprocal_mesh(mesh, cell, is_shift=(0, 0, 0), symprec=TOLERANCE)
+    except Exception:  # noqa: BLE001  its errors changed their names from release to release
+        found = None
+    return most if found is None else min(most, len(np.unique(found[0])))
 
 
 def _three(value: object) -> Mesh:

@@ -26,6 +26,11 @@ def plane_waves(volume: float, cutoff: float) -> float:
     return float(volume / BOHR**3 * cutoff**1.5 / (6 * math.pi**2))
 
 
+def fft_grid(volume: float, cutoff: float) -> float:
+    """Points of the FFT grid: of the box around the sphere of `cutoff` (Ry), 6 / pi times its plane waves; `volume` in A^3."""
+    return 6 / math.pi * plane_waves(volume, cutoff)
+
+
 def memory_mb(
     *,
     volume: float,

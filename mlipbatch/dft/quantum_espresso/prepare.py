@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlipbatch.config.model import DFTConfig
+from mlipbatch.config.scf_cost import Size
 from mlipbatch.config.upf import read_upf
 from mlipbatch.core.ladder import NextAttempt
 from mlipbatch.dft.base import Mesh, Prepared
@@ -57,6 +58,7 @@ def prepare(
         },
         expectation=expectation,
         memory_mb=size.memory_mb,
+        size=None if size.bands is None else _cost(atoms, keys, mesh, size.bands, augmented, cores),
     )
 
 
@@ -95,6 +97,23 @@ def _size(
         "memory": f"about {needed:.0f} MB on {cores} cores, from the cell's volume, cutoffs, bands and k-points",
     }
     return _Size(bands, math.ceil(needed), reasons)
+
+
+def _cost(atoms: Atoms, keys: Namelists, mesh: Mesh, bands: int, augmented: bool, cores: int) -> Size:
+    """What its time depends on. Wavefunctions are transformed on the grid of four times their cutoff, whatever ecutrho is."""
+    volume, cutoff = float(atoms.get_volume()), float(keys["system"]["ecutwfc"])
+    gamma = mesh == kpoints.GAMMA
+    return Size(
+        atoms=len(atoms),
+        bands=bands,
+        waves=round(memory.plane_waves(volume, cutoff) * (0.5 if gamma else 1.0), 1),
+        grid=round(memory.fft_grid(volume, 4 * cutoff), 1),
+        kpoints=kpoints.irreducible(atoms, mesh),
+        nspin=int(keys["system"].get("nspin", 1)),
+        gamma=gamma,
+        augmented=augmented,
+        cores=cores,
+    )
 
 
 def _before(step: NextAttempt) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil
 
-from mlipbatch.config.cost import EFFICIENCY, Cost, Labels
+from mlipbatch.config.cost import Cost, Labels
 from mlipbatch.config.model import Config
 from mlipbatch.config.site import Site
 
@@ -93,17 +93,15 @@ def campaign(config: Config, cost: Cost, site: Site, wait_s: float = USUAL_WAIT_
     if site.scheduler == "local":
         return Estimate(cost.days, ("nothing else runs on this machine",))
     given = supply(site, config.resources.parallel_cores, config.jobs.dft_cores, wait_s)
-    labelling = sum(makespan(_jobs(config, groups), given) for groups in _generations(config, cost.labels))
+    labelling = sum(makespan(_jobs(cost, groups), given) for groups in _generations(config, cost.labels))
     work = cost.other_core_hours * 3600 / config.jobs.work_cores
     steps = _steps(config)
     waiting = steps * (wait_s + site.interval)
     return Estimate((labelling + work + waiting) / 86400, tuple(_assumptions(site, given, steps)))
 
 
-def _jobs(config: Config, groups: list[Labels]) -> list[tuple[int, float]]:
-    cores = config.jobs.dft_cores
-    speed = 1.0 if cores == 1 else cores * EFFICIENCY
-    return [(group.number, group.core_seconds / speed) for group in groups]
+def _jobs(cost: Cost, groups: list[Labels]) -> list[tuple[int, float]]:
+    return [(group.number, group.core_seconds / cost.speed) for group in groups]
 
 
 def _generations(config: Config, labels: list[Labels]) -> list[list[Labels]]:
