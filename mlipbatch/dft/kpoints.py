@@ -1,12 +1,32 @@
-"""Monkhorst-Pack meshes from a spacing: the same for every DFT code."""
+"""Monkhorst-Pack meshes: the structure's own, or from a spacing; the same for every DFT code."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlipbatch.config.errors import InputError
+from mlipbatch.core.frames import CONFIG_TYPE, ISOLATED_ATOM, KPOINTS
 from mlipbatch.dft.base import Mesh
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+GAMMA: Mesh = (1, 1, 1)
+
+
+def mesh(atoms: Atoms, spacing: float, fixed: Mesh | None = None) -> tuple[Mesh, str]:
+    """The mesh and the reason for it: `fixed`, the structure's own, gamma for an isolated atom, or by `spacing`."""
+    if fixed is not None:
+        return _three(fixed), "mesh fixed by the caller"
+    if atoms.info.get(KPOINTS) is not None:
+        return _three(atoms.info[KPOINTS]), "mesh that the structure asks for"
+    if atoms.info.get(CONFIG_TYPE) == ISOLATED_ATOM:
+        return GAMMA, "an isolated atom has no dispersion"
+    found = mesh_of_spacing(np.asarray(atoms.cell), spacing)
+    return found, f"at most {spacing:g} 1/A apart, 2 pi included"
 
 
 def mesh_of_spacing(cell: np.ndarray, spacing: float) -> Mesh:
@@ -18,4 +38,16 @@ def mesh_of_spacing(cell: np.ndarray, spacing: float) -> Mesh:
     reciprocal = 2 * math.pi * np.linalg.inv(cell).T  # rows b_i, 1/A
     lengths = np.linalg.norm(reciprocal, axis=1)
     a, b, c = (max(1, math.ceil(round(float(length) / spacing, 5))) for length in lengths)
+    return a, b, c
+
+
+def _three(value: object) -> Mesh:
+    """A mesh from three integers, or their text."""
+    parts = value.split() if isinstance(value, str) else np.ravel(np.asarray(value)).tolist()
+    try:
+        a, b, c = (int(part) for part in parts)
+    except ValueError as error:
+        raise InputError(f"{KPOINTS}: {value!r} is not a mesh of three integers, such as 4 4 4") from error
+    if min(a, b, c) < 1:
+        raise InputError(f"{KPOINTS}: {value!r}: a mesh has at least one point along each direction")
     return a, b, c

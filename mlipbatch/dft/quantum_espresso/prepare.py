@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from mlipbatch.config.model import DFTConfig
 from mlipbatch.config.upf import read_upf
 from mlipbatch.core.ladder import NextAttempt
+from mlipbatch.dft import kpoints
 from mlipbatch.dft.base import Mesh, Prepared
-from mlipbatch.dft.quantum_espresso import kpoints, memory, parallel, scratch, spin
+from mlipbatch.dft.quantum_espresso import memory, parallel, scratch, spin
 from mlipbatch.dft.quantum_espresso.layout import CRASH, DENSITY, ERRORS, INPUT, OUTPUT, SAVE
 from mlipbatch.dft.quantum_espresso.parameters import Namelists, namelists
 from mlipbatch.dft.quantum_espresso.write import pw_input, species
