@@ -20,7 +20,7 @@ ORDERED = (
     ("training.zbl_outer", "training.cutoff", "ZBL ends within the potential's cutoff"),
     ("exploration.gamma_low", "exploration.gamma_high", "candidates for DFT lie between the two"),
 )
-# keywords of pw.x that mlipbatch writes itself -> the key to set instead
+# keywords of pw.x and ABINIT that mlipbatch writes itself -> the key to set instead
 OWN_KEYWORDS = {
     "ecutwfc": "dft.ecutwfc", "ecutrho": "dft.ecutrho", "degauss": "dft.degauss", "smearing": "dft.smearing",
     "nspin": "dft.nspin", "conv_thr": "dft.conv_thr", "mixing_beta": "dft.mixing_beta", "pseudo_dir": "dft.pseudo_dir",
@@ -28,6 +28,14 @@ OWN_KEYWORDS = {
     "calculation": None, "tprnfor": None, "tstress": None, "disk_io": None, "outdir": None, "prefix": None,
     "occupations": None, "scf_must_converge": None, "max_seconds": None, "restart_mode": None, "nat": None,
     "ntyp": None, "ibrav": None,
+    "ecut": "dft.ecutwfc", "tsmear": "dft.degauss", "occopt": "dft.smearing", "nsppol": "dft.nspin", "toldfe": "dft.conv_thr",
+    "spinat": "dft.starting_magnetization", "diemix": "dft.mixing_beta", "nstep": "dft.electron_maxstep",
+    "pp_dirpath": "dft.pseudo_dir", "pseudos": "dft.pseudopotentials", "ngkpt": "dft.kpoints_spacing",
+    **dict.fromkeys([
+        "natom", "ntypat", "typat", "znucl", "acell", "rprim", "angdeg", "xred", "xcart", "ntime", "ionmov", "optcell",
+        "ndtset", "optdriver", "optforces", "optstress", "kptopt", "kptrlatt", "charge", "cellcharge", "tolwfr", "tolvrs",
+        "toldff", "tolrff",
+    ]),
 }  # fmt: skip
 NAMELISTS = {"quantum_espresso": ("control", "system", "electrons"), "abinit": ("abinit",)}
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from mlipbatch.core.ladder import Attempt, NextAttempt, Parameters, Rung
 
 MOST_REPEATS = 2  # of one rung, unchanged
+MOST_TIME, MOST_MEMORY = 8, 4  # times what the job was given first
+CONVERGING = -0.1  # slope of log10 of the SCF's accuracy a step: above it waiting mostly does not help
 OUT_OF_WALLTIME, OUT_OF_MEMORY = "scheduler_out_of_walltime", "scheduler_out_of_memory"
 INCOMPLETE, CRASHED, DISK_FULL = "output_stdout_incomplete", "crashed", "disk_full"
 KILLS = (9, 15)  # signals from outside; others are the program's own doing
@@ -52,3 +54,24 @@ def _repeat(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | Non
 
 
 REPEAT = Rung("repeat", MACHINE, _repeat)
+
+
+def _more_time(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
+    """Twice the wall time for an SCF that was converging, or that had no time to show it."""
+    last = attempts[-1]
+    factor, trend = float(last.changes.get("walltime_factor", 1)) * 2, last.facts.get("slope")
+    if factor > MOST_TIME or (isinstance(trend, float) and trend > CONVERGING):
+        return None
+    return NextAttempt(last.rung, {**last.changes, "walltime_factor": factor}, "its time was up: twice the wall time")
+
+
+def _more_memory(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
+    last = attempts[-1]
+    factor = float(last.changes.get("memory_factor", 1)) * 2
+    if factor > MOST_MEMORY:
+        return None
+    return NextAttempt(last.rung, {**last.changes, "memory_factor": factor}, "more memory")
+
+
+MORE_TIME = Rung("more_time", frozenset({OUT_OF_WALLTIME}), _more_time)
+MORE_MEMORY = Rung("more_memory", frozenset({OUT_OF_MEMORY, "out_of_memory"}), _more_memory)

@@ -42,7 +42,7 @@ class AseCalculator:
         """Why this structure must not be submitted, or None."""
         from mlipbatch.dft import structures
 
-        return structures.refusal(atoms) or structures.too_close(atoms)
+        return structures.refusal(atoms) or structures.too_close(atoms, {})
 
     def prepare(
         self,

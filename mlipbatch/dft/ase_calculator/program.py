@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from importlib import metadata
@@ -20,6 +21,7 @@ from typing import Any
 ASKED, ANSWER = "label.json", "results.json"
 NOT_FOUND, ARGUMENTS, FAILED = "calculator_not_found", "calculator_arguments", "calculation_failed"
 NOT_CONVERGED, MISSING, NOT_FINITE = "electronic_convergence_not_reached", "results_missing", "results_not_finite"
+BEAT_S = 60.0
 UNCONVERGED = ("SCFError", "ConvergenceError", "NotConvergedError")  # names of exceptions
 UNCONVERGED_WORDS = ("not converge", "did not converge", "convergence not", "failed to converge", "scf cycle")
 
@@ -129,8 +131,16 @@ def answer(structure: dict[str, Any], calculator: Any) -> dict[str, Any]:
         return {"failure": refused.name, "sentence": refused.sentence}
 
 
+def beat() -> None:
+    """A line a minute: this process is alive, though a calculator may say nothing for hours."""
+    while True:
+        time.sleep(BEAT_S)
+        print("still at it", flush=True)
+
+
 def main() -> int:
     """Label all structures of label.json."""
+    threading.Thread(target=beat, daemon=True).start()
     request = json.loads(Path(ASKED).read_text())
     print(f"{request['calculator']} with {json.dumps(request['arguments'])}", flush=True)
     found: dict[str, Any] = {"calculator": request["calculator"], "results": []}

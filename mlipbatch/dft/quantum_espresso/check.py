@@ -14,17 +14,16 @@ from mlipbatch.config.model import DFTConfig
 from mlipbatch.config.pseudopotentials import mismatch
 from mlipbatch.config.upf import Upf, is_whole, read_upf
 from mlipbatch.dft import kpoints, structures
-from mlipbatch.dft.quantum_espresso.memory import BOHR, usual_bands
+from mlipbatch.dft.electrons import usual_bands
+from mlipbatch.dft.quantum_espresso.memory import BOHR
 from mlipbatch.dft.quantum_espresso.parameters import OURS, extra
 from mlipbatch.dft.quantum_espresso.spin import MOMENTS
 from mlipbatch.dft.quantum_espresso.write import species
-from mlipbatch.dft.structures import HARD_DISTANCE
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 MOST_KPOINTS = 40_000  # npk of pw.x
-CORE_SHARE = 0.9  # of a core's radius: Fe2 (1.06 A) is cured by paro at 1.0 A and by nothing at 0.9 A (qe_cases)
 
 
 def check(atoms: Atoms, dft: DFTConfig) -> str | None:
@@ -71,6 +70,8 @@ def _pseudopotentials(atoms: Atoms, dft: DFTConfig) -> str | None:
             return f"the pseudopotential of {symbol} cannot be read: {error.strerror}: {error.filename}"
         if upf.element not in (None, symbol):
             return f"the pseudopotential of {symbol}, {dft.pseudopotentials[symbol]}, says that it is for {upf.element}"
+        if upf.abinit:
+            return f"the pseudopotential of {symbol}, {dft.pseudopotentials[symbol]}, is of ABINIT's format: pw.x reads UPF"
         if upf.element and not is_whole(Path(dft.pseudo_dir) / dft.pseudopotentials[symbol]):
             return (
                 f"the pseudopotential of {symbol}, {dft.pseudopotentials[symbol]}, is cut off: its last tag is missing"
@@ -121,25 +122,8 @@ def _moments(atoms: Atoms, dft: DFTConfig) -> str | None:
 
 
 def _distances(atoms: Atoms, dft: DFTConfig) -> str | None:
-    from ase.neighborlist import neighbor_list
-
     cores = {symbol: BOHR * (_header(symbol, dft).core_radius or 0.0) for symbol in species(atoms)}  # A
-    closest = max([HARD_DISTANCE, *(CORE_SHARE * core for core in cores.values())])
-    periodic = atoms.copy()
-    periodic.pbc = True  # what pw.x sees
-    first, second, distance = neighbor_list("ijd", periodic, closest)
-    symbols = atoms.get_chemical_symbols()
-    for i, j, apart in sorted(zip(first, second, distance, strict=True), key=lambda pair: float(pair[2])):
-        limit = max(HARD_DISTANCE, CORE_SHARE * max(cores[symbols[i]], cores[symbols[j]]))
-        if apart < limit:
-            inside = (
-                "inside the core of a pseudopotential" if limit > HARD_DISTANCE else "closer than any parameter cures"
-            )
-            return (
-                f"atoms {i} and {j} ({symbols[i]}-{symbols[j]}) are {apart:.3f} A apart: below {limit:.2f} A they are {inside}, "
-                "and no DFT job: there ZBL is the truth"
-            )
-    return None
+    return structures.too_close(atoms, cores)
 
 
 def _header(symbol: str, dft: DFTConfig) -> Upf:
