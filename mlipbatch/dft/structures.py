@@ -12,6 +12,7 @@ from mlipbatch.core.frames import CONFIG_TYPE, ISOLATED_ATOM
 if TYPE_CHECKING:
     from ase import Atoms
 
+MOMENTS = "initial_magmoms"  # ASE's array, Bohr magnetons
 HARD_DISTANCE = 0.5  # A: nothing cures an SCF with atoms this close; ZBL speaks there
 CORE_SHARE = 0.9  # of a core's radius: Fe2 (1.06 A) is cured by paro at 1.0 A and by nothing at 0.9 A (qe_cases)
 MOST_ATOMS = 1000
@@ -61,6 +62,17 @@ def too_close(atoms: Atoms, cores: Mapping[str, float]) -> str | None:
                 "and no DFT job: there ZBL is the truth"
             )
     return None
+
+
+def wrong_moments(atoms: Atoms) -> str | None:
+    """Why a spin-polarised calculation cannot start with the structure's own moments, or None."""
+    if not atoms.has(MOMENTS):
+        return None
+    moments = np.asarray(atoms.get_array(MOMENTS), dtype=float)
+    if moments.ndim != 1:
+        return f"{MOMENTS} has directions: labels are collinear, one moment an atom"
+    bad = np.flatnonzero(~np.isfinite(moments))
+    return f"the starting moment of atom {bad[0]} is not finite" if len(bad) else None
 
 
 def _size(atoms: Atoms) -> str | None:

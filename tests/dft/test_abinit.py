@@ -87,7 +87,7 @@ def test_a_label_has_all_that_pw_x_gives(good: Path, al4: Atoms) -> None:
     assert found.symbols == ["Al"] * 4
     assert np.shape(found.forces) == (4, 3)
     assert np.abs(np.sum(found.forces, axis=0)).max() < 1e-6
-    assert found.version == "ABINIT 9.6.2" or found.version.startswith("ABINIT ")
+    assert found.version.startswith("ABINIT ")
     assert found.iterations is not None
     assert found.iterations > 3
     assert found.accuracy is not None
@@ -95,30 +95,36 @@ def test_a_label_has_all_that_pw_x_gives(good: Path, al4: Atoms) -> None:
     assert found.magnetization is None
 
 
-def test_forces_and_stress_are_derivatives_of_the_energy(attempt: Attempted, good: Path, al4: Atoms) -> None:
-    """A metal with smearing: of the energies that ABINIT prints only F = E - TS passes."""
-    found, random, dft = CODE.read_results(good), np.random.default_rng(1), lda(conv_thr=1e-10)
-    mesh = (3, 3, 3)
-    step = 0.01 * random.normal(size=(4, 3))
-    ends = []
-    for sign in (-1, 1):
-        moved = al4.copy()
-        moved.positions += sign * step
-        ends.append(label(attempt, moved, dft, kpoint_mesh=mesh).energy)
-    work = float((np.array(found.forces) * step).sum())
-    assert -(ends[1] - ends[0]) / 2 == pytest.approx(work, rel=0.01)
+def test_forces_and_stress_are_derivatives_of_the_energy(attempt: Attempted) -> None:
+    """A metal with smearing: the energy is F = E - TS. E alone would be 20 % off for forces, 3 % for stress."""
+    atoms = bulk("Al", a=3.85, cubic=True)
+    atoms.rattle(0.1, seed=1)
+    dft, mesh = lda(ecutwfc=30, ecutrho=120, conv_thr=1e-10), (3, 3, 3)
+    found = label(attempt, atoms, dft, kpoint_mesh=mesh)
 
-    strain = random.normal(size=(3, 3))
-    strain = 0.005 * (strain + strain.T) / 2
-    ends = []
-    for sign in (-1, 1):
-        strained = al4.copy()
-        strained.set_cell(al4.cell.array @ (np.eye(3) + sign * strain), scale_atoms=True)
-        ends.append(label(attempt, strained, dft, kpoint_mesh=mesh).energy)
+    def difference(change: Callable[[Atoms, int], None]) -> float:
+        """Half of the energy after the change less that after its opposite, eV."""
+        ends = []
+        for sign in (1, -1):
+            changed = atoms.copy()
+            change(changed, sign)
+            ends.append(label(attempt, changed, dft, kpoint_mesh=mesh).energy)
+        return (ends[0] - ends[1]) / 2
+
+    step = 0.01 * np.random.default_rng(1).normal(size=(4, 3))
+    moved = difference(lambda changed, sign: changed.set_positions(atoms.positions + sign * step))
+    assert -moved == pytest.approx(float((np.array(found.forces) * step).sum()), rel=0.03)
+
     xx, yy, zz, yz, xz, xy = found.stress
     stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-    work = al4.get_volume() * float((stress * strain).sum())
-    assert (ends[1] - ends[0]) / 2 == pytest.approx(work, rel=0.03)
+    whole = 0.002 * np.array([[1, 0.5, -0.3], [0.5, 0.6, 0.4], [-0.3, 0.4, 0.9]])
+    for strain in (whole, whole - np.diag(np.diag(whole))):
+        strained = difference(
+            lambda changed, sign, by=strain: changed.set_cell(
+                atoms.cell.array @ (np.eye(3) + sign * by), scale_atoms=True
+            )
+        )
+        assert strained == pytest.approx(atoms.get_volume() * float((stress * strain).sum()), rel=0.01)
 
 
 def test_a_left_handed_cell_is_labelled_as_its_mirror_image_is(attempt: Attempted, good: Path, al4: Atoms) -> None:

@@ -7,15 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import DFTConfig
 from mlipbatch.config.pseudopotentials import mismatch
 from mlipbatch.config.upf import Upf, read_upf
 from mlipbatch.dft import kpoints, structures
 from mlipbatch.dft.abinit.parameters import extra
-from mlipbatch.dft.abinit.prepare import MOMENTS
 from mlipbatch.dft.abinit.units import BOHR
 from mlipbatch.dft.abinit.write import species
 from mlipbatch.dft.electrons import usual_bands
@@ -31,7 +28,7 @@ def check(atoms: Atoms, dft: DFTConfig) -> str | None:
     return (
         structures.refusal(atoms)
         or _mesh(atoms, dft)
-        or _moments(atoms, dft)
+        or (None if dft.nspin == 1 else structures.wrong_moments(atoms))
         or _pseudopotentials(atoms, dft)
         or _bands(atoms, dft)
         or structures.too_close(atoms, _cores(atoms, dft))
@@ -46,16 +43,6 @@ def _mesh(atoms: Atoms, dft: DFTConfig) -> str | None:
     if math.prod(mesh) > MOST_KPOINTS:
         return f"a mesh of {mesh[0]} {mesh[1]} {mesh[2]} k-points: a label has at most {MOST_KPOINTS}"
     return None
-
-
-def _moments(atoms: Atoms, dft: DFTConfig) -> str | None:
-    if dft.nspin == 1 or not atoms.has(MOMENTS):
-        return None
-    moments = np.asarray(atoms.get_array(MOMENTS), dtype=float)
-    if moments.ndim != 1:
-        return f"{MOMENTS} has directions: labels are collinear, one moment an atom"
-    bad = np.flatnonzero(~np.isfinite(moments))
-    return f"the starting moment of atom {bad[0]} is not finite" if len(bad) else None
 
 
 def _pseudopotentials(atoms: Atoms, dft: DFTConfig) -> str | None:

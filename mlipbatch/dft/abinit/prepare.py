@@ -18,11 +18,11 @@ from mlipbatch.dft.abinit.write import abinit_input, species
 from mlipbatch.dft.base import Mesh, Prepared
 from mlipbatch.dft.electrons import usual_bands
 from mlipbatch.dft.parallel import fewest_kpoints, launch
+from mlipbatch.dft.structures import MOMENTS
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-MOMENTS = "initial_magmoms"  # ASE's array, Bohr magnetons
 ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 
 

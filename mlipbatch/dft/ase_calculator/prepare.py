@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from mlipbatch.config.model import DFTConfig
 from mlipbatch.dft.ase_calculator import program
 from mlipbatch.dft.base import Prepared
+from mlipbatch.dft.structures import MOMENTS
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 PROGRAM, OUTPUT, ERRORS = "label.py", "label.out", "label.err"
-MOMENTS = "initial_magmoms"  # ASE's array, Bohr magnetons
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 

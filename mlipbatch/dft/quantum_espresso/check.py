@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import DFTConfig
 from mlipbatch.config.pseudopotentials import mismatch
@@ -17,7 +15,6 @@ from mlipbatch.dft import kpoints, structures
 from mlipbatch.dft.electrons import usual_bands
 from mlipbatch.dft.quantum_espresso.memory import BOHR
 from mlipbatch.dft.quantum_espresso.parameters import OURS, extra
-from mlipbatch.dft.quantum_espresso.spin import MOMENTS
 from mlipbatch.dft.quantum_espresso.write import species
 
 if TYPE_CHECKING:
@@ -112,13 +109,7 @@ def _mesh(atoms: Atoms, dft: DFTConfig) -> str | None:
 
 
 def _moments(atoms: Atoms, dft: DFTConfig) -> str | None:
-    if dft.nspin == 1 or not atoms.has(MOMENTS):
-        return None
-    moments = np.asarray(atoms.get_array(MOMENTS), dtype=float)
-    if moments.ndim != 1:
-        return f"{MOMENTS} has directions: labels are collinear, one moment an atom"
-    bad = np.flatnonzero(~np.isfinite(moments))
-    return f"the starting moment of atom {bad[0]} is not finite" if len(bad) else None
+    return None if dft.nspin == 1 else structures.wrong_moments(atoms)
 
 
 def _distances(atoms: Atoms, dft: DFTConfig) -> str | None:
