@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,3 +44,7 @@ def check_calculator(config: Config) -> None:
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", path):
         message = f"key 'dft.calculator' is {shown(path)}: write an import path, module and class, such as {EXAMPLE}"
         raise WrongValue(("dft", "calculator"), message)
+    try:
+        shlex.split(config.dft.command)
+    except ValueError as error:
+        raise WrongValue(("dft", "command"), f"key 'dft.command' is {shown(config.dft.command)}: {error}") from None

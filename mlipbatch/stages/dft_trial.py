@@ -21,7 +21,15 @@ def check(config: Config) -> None:
     with tempfile.TemporaryDirectory(prefix="mlipbatch-trial-") as folder:
         for name, text in trial.files.items():
             (Path(folder) / name).write_text(text)
-        done = run(trial.argv, timeout=LIMIT_S, cwd=Path(folder))
-        wrong = code.complaint(config, Path(folder), " ".join(done.stderr.strip().splitlines()[-1:]))
+        wrong = code.complaint(config, Path(folder), _last_words(trial, Path(folder)))
     if wrong is not None:
         raise wrong
+
+
+def _last_words(trial: dft.Trial, folder: Path) -> str:
+    """Run it: the last line of standard error, or why it did not start."""
+    try:
+        done = run(trial.argv, timeout=LIMIT_S, cwd=folder)
+    except OSError as error:  # a folder, or a file that may not be run
+        return str(error)
+    return " ".join(done.stderr.strip().splitlines()[-1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,14 +41,17 @@ def complaint(config: Config, folder: Path, said: str) -> WrongValue | None:
     together, *alone = answer.results(found)
     if together.get("failure", program.NOT_CONVERGED) == program.NOT_CONVERGED:
         return None  # an SCF that does not converge on one cell says nothing of others
-    told = f"'dft.calculator' is {config.dft.calculator!r}"
+    told, elements = f"'dft.calculator' is {config.dft.calculator!r}", config.target_system.elements
     if together["failure"] == program.MISSING:
         return WrongValue(KEYS[program.MISSING], f"{told}: {together['sentence']}")
-    for index, (symbol, one) in enumerate(zip(config.target_system.elements, alone, strict=True)):
-        if "failure" in one:
-            path = ("target_system", "elements", index)
-            return WrongValue(path, f"element {symbol} is refused by {config.dft.calculator}: {one['sentence']}")
-    return WrongValue(KEYS[program.NOT_FOUND], f"{told}: {together['sentence']}, on a cell of all elements")
+    refused = {symbol: one["sentence"] for symbol, one in zip(elements, alone, strict=True) if "failure" in one}
+    for symbol, sentence in refused.items():
+        if len(refused) < len(elements) or re.search(rf"\b{symbol}\b", sentence):
+            path = ("target_system", "elements", elements.index(symbol))
+            return WrongValue(path, f"element {symbol} is refused by {config.dft.calculator}: {sentence}")
+    return WrongValue(
+        KEYS[program.NOT_FOUND], f"{told}: {together['sentence']}, on a small cell of {', '.join(elements)}"
+    )
 
 
 def _cell(config: Config, elements: list[str]) -> Atoms:
