@@ -79,6 +79,8 @@ def _value(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
         return ", ".join(f"`{choice}`" for choice in schema.get("enum", [schema.get("const")]))
     if "anyOf" in schema:
         return " or ".join(_value(choice, definitions) for choice in schema["anyOf"])
+    if "type" not in schema:
+        return "any value"
     if schema["type"] == "array":
         items = schema.get("items") or schema["prefixItems"][0]
         return f"{_count(schema)} {_value(items, definitions)}"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing for `make demo` and `make test`: Debian packages, .venv, and pacemaker's own .venv-pacemaker.
 # Run it as often as you like: where nothing is missing it ends at once. PYTHON=python3.12 chooses the interpreter.
-# `tools/setup.sh tests` also gets what only tests want: a SLURM to start on the loopback device, shellcheck, strace and libfaketime.
+# `tools/setup.sh tests` also gets what only tests want: a SLURM to start on the loopback device, ABINIT, shellcheck, strace and
+# libfaketime.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 exec 9<tools/setup.sh
@@ -29,6 +30,8 @@ missing_test_packages() {
   PATH=$found command -v slurmctld >/dev/null && PATH=$found command -v slurmd >/dev/null || echo slurm-wlm
   PATH=$found command -v munged >/dev/null || echo munge
   command -v shellcheck >/dev/null || echo shellcheck
+  command -v abinit >/dev/null || echo abinit # the second DFT code, with pseudopotentials
+  [ -d /usr/share/abinit/psp ] || echo abinit-data
   command -v strace >/dev/null || echo strace # a daemon killed in any syscall that writes
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || echo faketime # a clock that is an hour off
 }

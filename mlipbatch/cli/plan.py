@@ -33,8 +33,9 @@ def plan(
     from mlipbatch.config.errors import InputError
     from mlipbatch.engine.place import site_called
     from mlipbatch.engine.simulate.estimate import campaign
+    from mlipbatch.stages import dft_trial
 
-    config, reasons = load_expanded(source, labels=False)
+    config, reasons = load_expanded(source, labels=False, check=dft_trial.check)
     try:
         need_pseudopotentials(config)
     except InputError as error:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from mlipbatch.config.check_code import check_calculator
 from mlipbatch.config.check_material import check_composition
 from mlipbatch.config.model import Config
 from mlipbatch.config.text import dotted, nearest, shown
@@ -19,7 +20,7 @@ ORDERED = (
     ("training.zbl_outer", "training.cutoff", "ZBL ends within the potential's cutoff"),
     ("exploration.gamma_low", "exploration.gamma_high", "candidates for DFT lie between the two"),
 )
-# keywords of pw.x that mlipbatch writes itself -> the key to set instead
+# keywords of pw.x and ABINIT that mlipbatch writes itself -> the key to set instead
 OWN_KEYWORDS = {
     "ecutwfc": "dft.ecutwfc", "ecutrho": "dft.ecutrho", "degauss": "dft.degauss", "smearing": "dft.smearing",
     "nspin": "dft.nspin", "conv_thr": "dft.conv_thr", "mixing_beta": "dft.mixing_beta", "pseudo_dir": "dft.pseudo_dir",
@@ -27,8 +28,16 @@ OWN_KEYWORDS = {
     "calculation": None, "tprnfor": None, "tstress": None, "disk_io": None, "outdir": None, "prefix": None,
     "occupations": None, "scf_must_converge": None, "max_seconds": None, "restart_mode": None, "nat": None,
     "ntyp": None, "ibrav": None,
+    "ecut": "dft.ecutwfc", "tsmear": "dft.degauss", "occopt": "dft.smearing", "nsppol": "dft.nspin", "toldfe": "dft.conv_thr",
+    "spinat": "dft.starting_magnetization", "diemix": "dft.mixing_beta", "nstep": "dft.electron_maxstep",
+    "pp_dirpath": "dft.pseudo_dir", "pseudos": "dft.pseudopotentials", "ngkpt": "dft.kpoints_spacing",
+    **dict.fromkeys([
+        "natom", "ntypat", "typat", "znucl", "acell", "rprim", "angdeg", "xred", "xcart", "ntime", "ionmov", "optcell",
+        "ndtset", "optdriver", "optforces", "optstress", "kptopt", "kptrlatt", "charge", "cellcharge", "tolwfr", "tolvrs",
+        "toldff", "tolrff",
+    ]),
 }  # fmt: skip
-NAMELISTS = ("control", "system", "electrons")
+NAMELISTS = {"quantum_espresso": ("control", "system", "electrons"), "abinit": ("abinit",)}
 
 
 def check_text(raw: Any, path: tuple[str | int, ...] = ()) -> None:
@@ -61,6 +70,7 @@ def check_config(config: Config) -> None:
     _check_generation(config)
     _check_surrogate(config.screening.model)
     _check_dft(config)
+    check_calculator(config)
     _check_cores(config)
 
 
@@ -117,7 +127,7 @@ def _check_dft(config: Config) -> None:
             raise WrongValue(("dft", "starting_magnetization", symbol), message)
     if dft.pseudopotentials:
         _check_pseudopotentials(dft.pseudopotentials, elements)
-    _check_extra(dft.extra)
+    _check_extra(dft.extra, NAMELISTS.get(config.resources.dft_code, ()))
     if not dft.command.strip():
         raise WrongValue(
             ("dft", "command"), "key 'dft.command' is empty: write the program, such as `mpirun -n 4 pw.x`"
@@ -145,11 +155,11 @@ def _check_pseudopotentials(files: dict[str, str], elements: list[str]) -> None:
             raise WrongValue(("dft", "pseudopotentials", symbol), message)
 
 
-def _check_extra(extra: dict[str, dict[str, Any]]) -> None:
+def _check_extra(extra: dict[str, dict[str, Any]], namelists: tuple[str, ...]) -> None:
     for namelist, keywords in extra.items():
-        if namelist not in NAMELISTS:
-            guess = nearest(namelist, NAMELISTS)
-            tail = f"did you mean {guess!r}?" if guess else f"write {', '.join(NAMELISTS)}"
+        if namelist not in namelists:
+            guess = nearest(namelist, namelists)
+            tail = f"did you mean {guess!r}?" if guess else f"write {', '.join(namelists)}"
             raise WrongValue(
                 ("dft", "extra", namelist), f"{shown(namelist)} is not a namelist of pw.x: {tail}", key=True
             )

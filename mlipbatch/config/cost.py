@@ -21,6 +21,8 @@ BOHR = 0.529177  # A
 EOS_POINTS, EOS_ATOMS = 9, 8  # the energy-volume curve that the potential is measured against
 ISOLATED_BOX = 12.0  # A
 USUAL_VALENCE = 10.0  # electrons, where a pseudopotential cannot be read
+# a label by an ASE calculator: starting Python, and an atom of a foundation model on a CPU; EMT and GFN-xTB are cheaper
+CALCULATOR_START_S, CALCULATOR_S_ATOM = 3.0, 0.05
 # seconds on one core of everything else: measured on 32- to 256-atom cells
 SCREEN_S_ATOM = 0.03  # CHGNet, energy and forces
 MD_S_ATOM_STEP = 1e-4  # ACE with gamma
@@ -105,6 +107,8 @@ def irreducible_kpoints(edge: float, spacing: float) -> int:
 
 def _seconds(config: Config, model: Model, atoms: int, volume: float, kpoints: int) -> float:
     """Core seconds of one static SCF with forces and stress; `volume` in A^3."""
+    if config.resources.dft_code == "ase":
+        return CALCULATOR_START_S + CALCULATOR_S_ATOM * atoms
     electrons = atoms * _valence(config)
     gamma = volume ** (1 / 3) * config.dft.kpoints_spacing >= 2 * pi
     size = Size(

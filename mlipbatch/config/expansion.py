@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlipbatch.config.check import check_config, check_text
+from mlipbatch.config.check_code import check_keys
 from mlipbatch.config.check_material import check_material
 from mlipbatch.config.errors import InputError
 from mlipbatch.config.heuristics import dft, potential, sampling, structures
@@ -45,6 +46,8 @@ def expand(raw: dict[str, Any], *, labels: bool = True) -> tuple[Config, dict[st
     check_text(raw)
     check_material(raw)
     draft = Draft(_given(raw), RULES, find_table=_find_table)
+    if not _complete(draft):
+        check_keys(draft.given)
     values = {path: draft[path] for path in leaves()}
     config = _config(values)
     check_config(config)
@@ -56,9 +59,15 @@ def expand(raw: dict[str, Any], *, labels: bool = True) -> tuple[Config, dict[st
 
 def need_pseudopotentials(config: Config) -> None:
     """WrongValue with the way to get them, where a configuration has no pseudopotentials to label with."""
-    if config.dft.pseudopotentials:
+    if config.dft.pseudopotentials or config.resources.dft_code == "ase":
         return
     elements = config.target_system.elements
+    if config.resources.dft_code == "abinit":
+        message = (
+            f"no pseudopotentials of {', '.join(elements)}: name norm-conserving ones that ABINIT reads (psp8, ...) in "
+            "'dft.pseudopotentials', their folder in 'dft.pseudo_dir', or a table of them in 'dft.pseudopotential_table'"
+        )
+        raise WrongValue(TABLE, message)
     names = fitting_tables(elements)
     found = (
         f"; installed and fitting: `pseudopotential_table: {names[0]}` under `dft:` ({load_table(names[0]).functional})"
@@ -101,6 +110,11 @@ def _config(values: dict[str, Any]) -> Config:
         raise wrong_values(error)[0] from error
 
 
+def _complete(draft: Draft) -> bool:
+    """Is it a config.yaml, written by us?"""
+    return len(draft.given) == len(leaves())
+
+
 def _find_table(draft: Draft) -> Table | None:
     """The table named in the input, which must fit; else SSSP where it is installed and fits; else None."""
     name = draft.given.get("dft.pseudopotential_table")
@@ -112,15 +126,16 @@ def _find_table(draft: Draft) -> Table | None:
         except InputError as error:
             raise WrongValue(TABLE, str(error)) from error
         return table
-    if name is None and DEFAULT in available() and DEFAULT in fitting_tables(draft.elements):
+    upf = draft["resources.dft_code"] == "quantum_espresso"  # SSSP is for pw.x
+    if name is None and upf and DEFAULT in available() and DEFAULT in fitting_tables(draft.elements):
         return load_table(DEFAULT)
     return None
 
 
 def _check_given_files(config: Config, draft: Draft) -> None:
     """Files that the user named one by one are there and alike. What came from a table was looked at already."""
-    if "dft.pseudopotentials" not in draft.given or len(draft.given) == len(leaves()):
-        return  # a config.yaml, written by us: its files may be visible on other machines only
+    if "dft.pseudopotentials" not in draft.given or _complete(draft):
+        return  # its files may be visible on other machines only
     for symbol, file in config.dft.pseudopotentials.items():
         path = Path(config.dft.pseudo_dir) / file
         if not path.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,20 @@ def _absolute(text: str, folder: Path) -> str:
         return text
 
 
-def load_expanded(path: Path | str, *, labels: bool = True) -> tuple[Config, dict[str, str]]:
-    """`expand` of a file: configuration and reasons. Raises InputError with file, line and column."""
+def load_expanded(
+    path: Path | str, *, labels: bool = True, check: Callable[[Config], None] = lambda _config: None
+) -> tuple[Config, dict[str, str]]:
+    """`expand` of a file: configuration and reasons; `check` may raise WrongValue too.
+
+    Raises InputError with file, line and column.
+    """
     raw, located = load_input(path)
     try:
-        return expand(raw, labels=labels)
+        config, reasons = expand(raw, labels=labels)
+        check(config)
     except WrongValue as error:
         raise located.error(error.message, error.path, key=error.key) from error
+    return config, reasons
 
 
 def render_input(path: Path | str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 SAFE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -44,7 +44,9 @@ class SimulationGoal(Model):
 class ResourcesConfig(Model):
     """The machine, as far as the user wants to say."""
 
-    dft_code: Literal["quantum_espresso"] = quantity("", "code that makes the labels")
+    dft_code: Literal["quantum_espresso", "abinit", "ase"] = quantity(
+        "", "code that makes the labels; ase: any ASE calculator, named in dft.calculator"
+    )
     parallel_cores: int = quantity("cores", "cores that the campaign may use at a time", ge=1)
     gpu_enabled: bool = quantity("", "may jobs ask for a GPU")
     site: str = quantity(
@@ -113,7 +115,7 @@ class SelectionConfig(Model):
 
 
 class DFTConfig(Model):
-    """C: the static SCF of every label (SPEC 5). The names are pw.x's where pw.x has one."""
+    """C: the static SCF of every label (SPEC 5). The names and units are pw.x's where pw.x has one, whatever the code."""
 
     command: str = quantity("", "program that is run, as on a shell's command line")
     pseudopotential_table: str = quantity(
@@ -136,9 +138,11 @@ class DFTConfig(Model):
     mixing_beta: float = quantity("", "mixing factor of the first attempt", gt=0, le=1)
     electron_maxstep: int = quantity("", "SCF iterations allowed in the first attempt", ge=5, le=1000)
     extra: dict[str, dict[str, bool | int | float | str]] = quantity(
-        "", "further pw.x keywords, by namelist (control, system, electrons)"
+        "", "further keywords, by pw.x's namelist (control, system, electrons), or below abinit"
     )
     max_attempts: int = quantity("", "attempts a label may cost before it is given up", ge=1, le=20)
+    calculator: str = quantity("", "dft_code ase: import path of an ASE calculator", default="")
+    arguments: dict[str, JsonValue] = quantity("", "dft_code ase: keyword arguments of the calculator", default={})
 
 
 class LossWeights(Model):

@@ -80,13 +80,16 @@ def chosen_site(name: str = "") -> Site | None:
     return load_site(user_file()) if user_file().is_file() else None
 
 
+MPI_PROGRAMS = ("pw.x", "abinit")
+
+
 def on_site(config: Config, site: Site) -> Config:
     """The configuration with the programs of the site: what the user wrote into input.yaml wins over it.
 
-    pw.x gets the site's own command line and launcher. `{cores}` in it is filled in when a job is made.
+    pw.x and abinit get the site's own command line and launcher. `{cores}` in it is filled in when a job is made.
     """
     command = config.dft.command
-    if command == "pw.x":
+    if command in MPI_PROGRAMS:
         command = site.programs.get(command, command)
         if site.launcher and not any(word in command for word in (site.launcher.split()[0], "{cores}")):
             command = f"{site.launcher} {command}"

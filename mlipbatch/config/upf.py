@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from mlipbatch.config import psp
+
 MOST_RADIUS = 5.0  # bohr; converters write 10 for a radius that they do not know
 HEADER_BYTES = 200_000  # PP_INFO, with its input inside, comes before the header
 
@@ -35,7 +37,7 @@ FAMILIES = {  # what people call functionals, by pw.x's name
 
 @dataclass(frozen=True)
 class Upf:
-    """The header of a UPF file; None is unknown (formats older than UPF)."""
+    """The header of a UPF file, or of one of ABINIT's formats; None is unknown (formats older than UPF)."""
 
     element: str | None = None
     valence: float | None = None  # electrons
@@ -43,10 +45,11 @@ class Upf:
     relativistic: str | None = None  # no, scalar or full
     kind: str | None = None  # NC, US or PAW
     core_radius: float | None = None  # bohr: within it no pseudo-wavefunction is the true one
+    abinit: bool = False  # of ABINIT's own formats, which pw.x does not read
 
 
 def read_upf(path: Path) -> Upf:
-    """The header of `path`; all unknown where it is no UPF file. Raises OSError where it cannot be read."""
+    """The header of `path`; all unknown where the format is. Raises OSError where it cannot be read."""
     stat = path.stat()
     return _read(path, stat.st_mtime_ns, stat.st_size)
 
@@ -65,7 +68,8 @@ def _read(path: Path, _modified: int, _size: int) -> Upf:
         text = handle.read(HEADER_BYTES).decode("utf-8", "replace")
     header = re.search(r"<PP_HEADER(.*?)(/>|</PP_HEADER>|\Z)", text, re.DOTALL)
     if header is None:
-        return Upf()
+        own = psp.read_header(text)
+        return Upf() if own is None else Upf(*own[:3], kind=own[3], core_radius=own[4], abinit=True)
     found = _version_2(header[1]) if "=" in header[1] else _version_1(header[1])
     said = text[: header.start()]  # PP_INFO, for people; version 1 says nowhere else how relativistic it is
     return replace(found, relativistic=found.relativistic or _relativistic(said), core_radius=_core_radius(said))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 
 from mlipbatch.config.errors import InputError
-from mlipbatch.dft.base import DFTCode, Labels, Prepared
+from mlipbatch.dft.base import DFTCode, Labels, Prepared, Trial
 from mlipbatch.dft.kpoints import mesh_of_spacing
 
-__all__ = ["CODES", "DFTCode", "Labels", "Prepared", "code", "mesh_of_spacing"]
+__all__ = ["CODES", "DFTCode", "Labels", "Prepared", "Trial", "code", "mesh_of_spacing"]
 
 # name in input.yaml (resources.dft_code) -> module of mlipbatch.dft that has CODE
-CODES = {"quantum_espresso": "quantum_espresso"}
+CODES = {"quantum_espresso": "quantum_espresso", "abinit": "abinit", "ase": "ase_calculator"}
 
 
 def code(name: str) -> DFTCode:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mlipbatch.config.model import DFTConfig
+from mlipbatch.config.model import Config, DFTConfig
 from mlipbatch.config.scf_cost import Size
+from mlipbatch.config.wrong import WrongValue
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.ladder import Accept, Attempt, GiveUp, NextAttempt
 
@@ -42,12 +43,20 @@ class Labels:
     symbols: list[str]  # [n_atoms]
     magnetization: float | None  # Bohr magnetons a cell, total; None without spin
     absolute_magnetization: float | None  # Bohr magnetons a cell
-    iterations: int  # SCF steps
-    accuracy: float  # Ry, estimated by the code at the last step
+    iterations: int | None  # SCF steps; None where the code does not say
+    accuracy: float | None  # Ry, estimated by the code at the last step; None where it does not say
     wall_s: float | None  # s
-    kpoints: int  # irreducible ones
+    kpoints: int | None  # irreducible ones; None where there are none to speak of
     version: str  # of the code
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run that shows, before anything is submitted, whether the code can do what the campaign wants of it."""
+
+    files: Mapping[str, str]  # name in a folder of its own -> text
+    argv: Sequence[str]  # run in that folder
 
 
 class DFTCode(Protocol):
@@ -56,6 +65,12 @@ class DFTCode(Protocol):
     name: str
     disposable: tuple[str, ...]  # globs in an attempt's folder, deleted when the label is accepted
     keep_for_restart: tuple[str, ...]  # globs among them that a restart from this attempt needs
+
+    def trial(self, config: Config) -> Trial | None:
+        """What to run once for a campaign before it is submitted; None where its files say enough."""
+
+    def complaint(self, config: Config, folder: Path, said: str) -> WrongValue | None:
+        """What the trial in `folder`, whose last words were `said`, shows to be wrong with the campaign's input, or None."""
 
     def check(self, atoms: Atoms, dft: DFTConfig) -> str | None:
         """Why this structure must not be submitted, or None."""

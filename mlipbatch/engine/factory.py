@@ -14,7 +14,7 @@ from mlipbatch.config.model import Config
 from mlipbatch.core import frames
 from mlipbatch.core.job import SAFE, JobEntry, JobSpec
 from mlipbatch.core.state import JobState
-from mlipbatch.stages import label
+from mlipbatch.stages import dft_trial, label
 from mlipbatch.stages.base import Goal, Outcome
 from mlipbatch.stages.view import View
 from mlipbatch.store import catalogue, jobfolder
@@ -38,7 +38,7 @@ def open_factory(structures: Sequence[Atoms], source: Path, folder: Path) -> Pro
 
     Raises InputError for an unusable input, and for a folder that holds other work.
     """
-    config, reasons = load_expanded(source)
+    config, reasons = load_expanded(source, check=dft_trial.check)
     text = render_frames(_named(structures))
     stamp = hashlib.sha256(text.encode()).hexdigest()
     note = f"# labels of structures with SHA-256 {stamp}\n".encode()

@@ -9,7 +9,7 @@ from mlipbatch.config import load_config, load_expanded, render_config_yaml
 from mlipbatch.config.model import Config
 from mlipbatch.engine.index import Index
 from mlipbatch.engine.place import check
-from mlipbatch.stages import loop
+from mlipbatch.stages import dft_trial, loop
 from mlipbatch.store import jobfolder
 from mlipbatch.store.lease import Locked, project_lock
 from mlipbatch.store.project import Project, create_project
@@ -28,7 +28,7 @@ class Prepared:
 
 def read_input(source: Path, into: Path | None) -> Prepared:
     """Read and check an input file. Raises InputError."""
-    config, reasons = load_expanded(source)
+    config, reasons = load_expanded(source, check=dft_trial.check)
     check(config)
     folder = into or Path(config.project_name)
     return Prepared(config, folder, source.read_bytes(), render_config_yaml(config, reasons))

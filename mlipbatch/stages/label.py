@@ -238,12 +238,19 @@ def _write_result(job: Job, labels: dft.Labels, last: Attempt, accepted: ladder.
         "attempts": last.number,
         "rung": accepted.rung,
         "dft_version": labels.version,
-        "dft_iterations": labels.iterations,
-        "dft_accuracy_ry": labels.accuracy,
-        "dft_kpoints": "x".join(str(n) for n in expectation.get("kpoints") or ()) or f"{labels.kpoints} points",
         "dft_wall_s": labels.wall_s if labels.wall_s is not None else 0.0,
     }
-    if labels.magnetization is not None:
-        atoms.info["dft_magnetization"] = labels.magnetization
+    where_known = {
+        "dft_iterations": labels.iterations,
+        "dft_accuracy_ry": labels.accuracy,
+        "dft_kpoints": _kpoints(expectation, labels),
+        "dft_magnetization": labels.magnetization,
+    }
+    atoms.info |= {name: value for name, value in where_known.items() if value is not None}
     atoms.set_array(frames.REF_FORCES, np.array(labels.forces))
     write_frames(job.folder / RESULT, [atoms])
+
+
+def _kpoints(expectation: Mapping[str, Any], labels: dft.Labels) -> str | None:
+    mesh = "x".join(str(n) for n in expectation.get("kpoints") or ())
+    return mesh or (None if labels.kpoints is None else f"{labels.kpoints} points")

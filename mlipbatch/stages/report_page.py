@@ -25,7 +25,7 @@ TITLES = {
     "lattice_constant_rel_error": ("Lattice constant, error", ""),
     "bulk_modulus_rel_error": ("Bulk modulus, error", ""),
 }
-CODES = {"quantum_espresso": "Quantum ESPRESSO"}
+CODES = {"quantum_espresso": "Quantum ESPRESSO", "abinit": "ABINIT"}
 NOTHING = 1e-6  # in every unit used here
 LISTED = 30  # rows of a table before the rest is left to report.json
 
@@ -176,16 +176,22 @@ def _settings(data: Collected) -> list[tuple[str, str]]:
         return []
     dft, training = data.config.dft, data.config.training
     weights = training.weights
+    fit = [
+        ("Potential", f"ACE on ZBL, {training.functions_per_element} functions an element"),
+        ("Cutoff radius", f"{training.cutoff:g} \N{ANGSTROM SIGN}"),
+        ("Loss weights E : F : S", f"{weights.energy:g} : {weights.force:g} : {weights.stress:g}"),
+    ]
+    code = data.config.resources.dft_code
+    if code == "ase":
+        return [("Labels", f"{dft.calculator} with {dft.arguments}"), *fit]
     return [
-        ("DFT", CODES.get(data.config.resources.dft_code, data.config.resources.dft_code)),
+        ("DFT", CODES.get(code, code)),
         ("Pseudopotentials", ", ".join(dft.pseudopotentials.values()) or dft.pseudopotential_table),
         ("Cutoffs", f"{dft.ecutwfc:g} and {dft.ecutrho:g} Ry"),
         ("k-point spacing", f"{dft.kpoints_spacing:g} 1/\N{ANGSTROM SIGN}"),
         ("Smearing", f"{dft.smearing}, {dft.degauss:g} Ry"),
         ("Spin", "polarised" if dft.nspin == 2 else "unpolarised"),
-        ("Potential", f"ACE on ZBL, {training.functions_per_element} functions an element"),
-        ("Cutoff radius", f"{training.cutoff:g} \N{ANGSTROM SIGN}"),
-        ("Loss weights E : F : S", f"{weights.energy:g} : {weights.force:g} : {weights.stress:g}"),
+        *fit,
     ]
 
 

@@ -12,8 +12,8 @@ from mlipbatch.config.errors import InputError
 from mlipbatch.core.frames import CONFIG_TYPE, ISOLATED_ATOM
 from mlipbatch.core.ladder import NextAttempt
 from mlipbatch.dft import code
+from mlipbatch.dft.kpoints import mesh_of_spacing
 from mlipbatch.dft.quantum_espresso.asked import Asked, read_input
-from mlipbatch.dft.quantum_espresso.kpoints import mesh_of_spacing
 from tests.dft.conftest import settings
 
 qe = code("quantum_espresso")

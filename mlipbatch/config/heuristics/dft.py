@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlipbatch.config.elements import MOMENTS
+from mlipbatch.config.heuristics import dft_codes
 from mlipbatch.config.heuristics.draft import Draft, Rule, constant
 from mlipbatch.config.pseudopotentials import kind_of
 
@@ -96,7 +97,7 @@ def degauss(draft: Draft) -> tuple[float, str]:
     return 0.02, "within 0.01 to 0.02 Ry: distorted metals converge most steadily with the upper end"
 
 
-RULES: dict[str, Rule] = {
+PW_X: dict[str, Rule] = {
     "dft.command": constant(
         "pw.x", "from PATH or the modules of the site; mpirun is added where a job has several cores"
     ),
@@ -117,4 +118,14 @@ RULES: dict[str, Rule] = {
     "dft.electron_maxstep": constant(100, "pw.x's default; a plainly converging run gets more"),
     "dft.extra": constant({}, "nothing further"),
     "dft.max_attempts": constant(8, "each rung of the recovery ladder once, and the way back from hotter electrons"),
+    "dft.calculator": constant("", "dft_code is not ase"),
+    "dft.arguments": constant({}, "dft_code is not ase"),
 }
+
+
+def _by_code(path: str, rule: Rule) -> Rule:
+    """What the campaign's code has a rule of its own for, that rule."""
+    return lambda draft: dft_codes.RULES.get(draft["resources.dft_code"], {}).get(path, rule)(draft)
+
+
+RULES: dict[str, Rule] = {path: _by_code(path, rule) for path, rule in PW_X.items()}

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlipbatch.config.model import DFTConfig
+from mlipbatch.config.model import Config, DFTConfig
+from mlipbatch.config.wrong import WrongValue
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.ladder import Accept, Attempt, GiveUp, NextAttempt
-from mlipbatch.dft.base import DFTCode, Labels, Mesh, Prepared
+from mlipbatch.dft.base import DFTCode, Labels, Mesh, Prepared, Trial
 from mlipbatch.dft.quantum_espresso.layout import DISPOSABLE, KEEP_FOR_RESTART, OUTPUT
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ class QuantumEspresso:
     name = "quantum_espresso"
     disposable: tuple[str, ...] = DISPOSABLE
     keep_for_restart: tuple[str, ...] = KEEP_FOR_RESTART
+
+    def trial(self, _config: Config) -> Trial | None:
+        """None: pseudopotentials and cutoffs say enough."""
+        return None
+
+    def complaint(self, _config: Config, _folder: Path, _said: str) -> WrongValue | None:
+        """None, as there is no trial."""
+        return None
 
     def check(self, atoms: Atoms, dft: DFTConfig) -> str | None:
         """Why this structure must not be submitted, or None."""

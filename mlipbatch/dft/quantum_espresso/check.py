@@ -7,28 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import DFTConfig
 from mlipbatch.config.pseudopotentials import mismatch
 from mlipbatch.config.upf import Upf, is_whole, read_upf
-from mlipbatch.core.frames import CONFIG_TYPE, ISOLATED_ATOM
-from mlipbatch.dft.quantum_espresso import kpoints
-from mlipbatch.dft.quantum_espresso.memory import BOHR, usual_bands
+from mlipbatch.dft import kpoints, structures
+from mlipbatch.dft.electrons import usual_bands
+from mlipbatch.dft.quantum_espresso.memory import BOHR
 from mlipbatch.dft.quantum_espresso.parameters import OURS, extra
-from mlipbatch.dft.quantum_espresso.spin import MOMENTS
 from mlipbatch.dft.quantum_espresso.write import species
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 MOST_KPOINTS = 40_000  # npk of pw.x
-HARD_DISTANCE = 0.5  # A: nothing cures an SCF with atoms this close; ZBL speaks there
-CORE_SHARE = 0.9  # of a core's radius: Fe2 (1.06 A) is cured by paro at 1.0 A and by nothing at 0.9 A (qe_cases)
-MOST_ATOMS = 1000
-MOST_VOLUME = 100_000.0  # A^3
-ISOLATED_EDGE = 6.0  # A: shortest lattice vector of an isolated atom's box
 
 
 def check(atoms: Atoms, dft: DFTConfig) -> str | None:
@@ -55,52 +47,12 @@ def _parameters(_atoms: Atoms, dft: DFTConfig) -> str | None:
     return None
 
 
-def _charge(atoms: Atoms, dft: DFTConfig) -> str | None:
-    told = {
-        "dft.extra.system.tot_charge": extra(dft).get("system", {}).get("tot_charge", 0),
-        "the structure's charge": atoms.info.get("charge", 0),
-    }
-    for what, charge in told.items():
-        try:
-            neutral = float(charge) == 0
-        except (TypeError, ValueError):
-            neutral = False
-        if not neutral:
-            return (
-                f"{what} is {charge!r}: a charged cell gets a uniform background, whose energy depends on the cell's size; "
-                "labels are of neutral cells"
-            )
-    return None
+def _charge(_atoms: Atoms, dft: DFTConfig) -> str | None:
+    return structures.charged("dft.extra.system.tot_charge", extra(dft).get("system", {}).get("tot_charge", 0))
 
 
-def _size(atoms: Atoms, _dft: DFTConfig) -> str | None:
-    if not 1 <= len(atoms) <= MOST_ATOMS:
-        return f"{len(atoms)} atoms: a label has 1 to {MOST_ATOMS}"
-    return None
-
-
-def _cell(atoms: Atoms, _dft: DFTConfig) -> str | None:
-    cell = np.asarray(atoms.cell, dtype=float)
-    if not np.isfinite(cell).all():
-        return "the cell has a component that is not finite"
-    if abs(np.linalg.det(cell)) < 1.0:
-        return f"the cell's volume is {abs(np.linalg.det(cell)):.3g} A^3: the structure needs a periodic cell"
-    if atoms.get_volume() > MOST_VOLUME:
-        return f"the cell's volume is {atoms.get_volume():.3g} A^3: a label has at most {MOST_VOLUME:g}"
-    isolated = atoms.info.get(CONFIG_TYPE) == ISOLATED_ATOM
-    if not isolated and not atoms.pbc.all():
-        return f"pbc is {' '.join(str(bool(value)) for value in atoms.pbc)}: plane waves need all three directions periodic"
-    if isolated and len(atoms) != 1:
-        return f"config_type is {ISOLATED_ATOM}, yet there are {len(atoms)} atoms"
-    shortest = float(np.linalg.norm(cell, axis=1).min())
-    if isolated and shortest < ISOLATED_EDGE:
-        return f"the box of an isolated atom has an edge of {shortest:.2f} A: {ISOLATED_EDGE:g} A at the least"
-    return None
-
-
-def _finite(atoms: Atoms, _dft: DFTConfig) -> str | None:
-    bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
-    return f"the position of atom {bad[0]} is not finite" if len(bad) else None
+def _structure(atoms: Atoms, _dft: DFTConfig) -> str | None:
+    return structures.refusal(atoms)
 
 
 def _pseudopotentials(atoms: Atoms, dft: DFTConfig) -> str | None:
@@ -115,6 +67,8 @@ def _pseudopotentials(atoms: Atoms, dft: DFTConfig) -> str | None:
             return f"the pseudopotential of {symbol} cannot be read: {error.strerror}: {error.filename}"
         if upf.element not in (None, symbol):
             return f"the pseudopotential of {symbol}, {dft.pseudopotentials[symbol]}, says that it is for {upf.element}"
+        if upf.abinit:
+            return f"the pseudopotential of {symbol}, {dft.pseudopotentials[symbol]}, is of ABINIT's format: pw.x reads UPF"
         if upf.element and not is_whole(Path(dft.pseudo_dir) / dft.pseudopotentials[symbol]):
             return (
                 f"the pseudopotential of {symbol}, {dft.pseudopotentials[symbol]}, is cut off: its last tag is missing"
@@ -155,35 +109,12 @@ def _mesh(atoms: Atoms, dft: DFTConfig) -> str | None:
 
 
 def _moments(atoms: Atoms, dft: DFTConfig) -> str | None:
-    if dft.nspin == 1 or not atoms.has(MOMENTS):
-        return None
-    moments = np.asarray(atoms.get_array(MOMENTS), dtype=float)
-    if moments.ndim != 1:
-        return f"{MOMENTS} has directions: labels are collinear, one moment an atom"
-    bad = np.flatnonzero(~np.isfinite(moments))
-    return f"the starting moment of atom {bad[0]} is not finite" if len(bad) else None
+    return None if dft.nspin == 1 else structures.wrong_moments(atoms)
 
 
 def _distances(atoms: Atoms, dft: DFTConfig) -> str | None:
-    from ase.neighborlist import neighbor_list
-
     cores = {symbol: BOHR * (_header(symbol, dft).core_radius or 0.0) for symbol in species(atoms)}  # A
-    closest = max([HARD_DISTANCE, *(CORE_SHARE * core for core in cores.values())])
-    periodic = atoms.copy()
-    periodic.pbc = True  # what pw.x sees
-    first, second, distance = neighbor_list("ijd", periodic, closest)
-    symbols = atoms.get_chemical_symbols()
-    for i, j, apart in sorted(zip(first, second, distance, strict=True), key=lambda pair: float(pair[2])):
-        limit = max(HARD_DISTANCE, CORE_SHARE * max(cores[symbols[i]], cores[symbols[j]]))
-        if apart < limit:
-            inside = (
-                "inside the core of a pseudopotential" if limit > HARD_DISTANCE else "closer than any parameter cures"
-            )
-            return (
-                f"atoms {i} and {j} ({symbols[i]}-{symbols[j]}) are {apart:.3f} A apart: below {limit:.2f} A they are {inside}, "
-                "and no DFT job: there ZBL is the truth"
-            )
-    return None
+    return structures.too_close(atoms, cores)
 
 
 def _header(symbol: str, dft: DFTConfig) -> Upf:
@@ -192,5 +123,5 @@ def _header(symbol: str, dft: DFTConfig) -> Upf:
 
 # in this order: a later rule may rely on what an earlier one looked at
 RULES = (
-    _parameters, _charge, _size, _cell, _finite, _mesh, _moments, _pseudopotentials, _alike, _bands, _distances,
+    _parameters, _charge, _structure, _mesh, _moments, _pseudopotentials, _alike, _bands, _distances,
 )  # fmt: skip

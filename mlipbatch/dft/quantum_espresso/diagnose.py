@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mlipbatch.core.failure import Diagnosis, Fact
+from mlipbatch.dft.electrons import slope
 from mlipbatch.dft.quantum_espresso import names, relaxation
 from mlipbatch.dft.quantum_espresso.agreement import PRINTED, Finding, findings
 from mlipbatch.dft.quantum_espresso.evidence import Evidence, gather
 from mlipbatch.dft.quantum_espresso.output import START, Run, errors, last_run, read_output
 
-SLOPE_STEPS = 10  # SCF steps whose trend is taken
 SIGNALS = {
     2: "SIGINT",
     6: "SIGABRT",
@@ -94,16 +93,6 @@ def facts_of(run: Run, evidence: Evidence) -> dict[str, Fact]:
         for key, value in facts.items()
         if value is not None and (not isinstance(value, float) or math.isfinite(value))
     }
-
-
-def slope(accuracies: Sequence[float]) -> float | None:
-    """Least-squares slope of log10(accuracy) a step over the last steps; None for fewer than three of them."""
-    values = [math.log10(value) for value in accuracies[-SLOPE_STEPS:] if 0 < value < math.inf]
-    if len(values) < 3:
-        return None
-    middle, mean = (len(values) - 1) / 2, sum(values) / len(values)
-    above = sum((index - middle) * (value - mean) for index, value in enumerate(values))
-    return round(above / sum((index - middle) ** 2 for index in range(len(values))), 4)
 
 
 def _unreadable(evidence: Evidence, _run: Run) -> Finding | None:

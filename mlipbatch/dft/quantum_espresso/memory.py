@@ -16,11 +16,6 @@ PROJECTORS = 10.0  # an atom
 AUGMENTED = 171.0  # pairs of projectors of one ultrasoft or PAW atom with s, p and d, two of each: 18 * 19 / 2
 
 
-def usual_bands(electrons: float) -> int:
-    """The bands that pw.x takes itself with smearing (PW/src/setup.f90): a fifth more than are filled, at least four more."""
-    return max(round(0.6 * electrons), round(0.5 * electrons) + 4)
-
-
 def plane_waves(volume: float, cutoff: float) -> float:
     """Plane waves below `cutoff` (Ry): V k^3 / (6 pi^2); `volume` in A^3."""
     return float(volume / BOHR**3 * cutoff**1.5 / (6 * math.pi**2))

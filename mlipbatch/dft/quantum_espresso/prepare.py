@@ -12,8 +12,11 @@ from mlipbatch.config.model import DFTConfig
 from mlipbatch.config.scf_cost import Size
 from mlipbatch.config.upf import read_upf
 from mlipbatch.core.ladder import NextAttempt
+from mlipbatch.dft import kpoints
 from mlipbatch.dft.base import Mesh, Prepared
-from mlipbatch.dft.quantum_espresso import kpoints, memory, parallel, scratch, spin
+from mlipbatch.dft.electrons import usual_bands
+from mlipbatch.dft.parallel import fewest_kpoints, launch
+from mlipbatch.dft.quantum_espresso import memory, parallel, scratch, spin
 from mlipbatch.dft.quantum_espresso.layout import CRASH, DENSITY, ERRORS, INPUT, OUTPUT, SAVE
 from mlipbatch.dft.quantum_espresso.parameters import Namelists, namelists
 from mlipbatch.dft.quantum_espresso.write import pw_input, species
@@ -39,10 +42,10 @@ def prepare(
     expectation = _expectation(atoms, valence, mesh, keys)
     augmented = any(header.kind != "NC" for header in headers.values())
     less = float(step.changes.get("memory_factor", 1.0))
-    pools = parallel.pools_of(cores, parallel.fewest_kpoints(atoms, mesh), less)
+    pools = parallel.pools_of(cores, fewest_kpoints(atoms, mesh), less)
     size = _size(atoms, keys, expectation, mesh, cores=cores, pools=pools, augmented=augmented)
     flags, why_flags = parallel.flags(dft.command, cores, pools, size.bands)
-    program = f"{parallel.launch(dft.command, cores)}{flags} -in {INPUT} > {OUTPUT} 2> {ERRORS}"
+    program = f"{launch(dft.command, cores)}{flags} -in {INPUT} > {OUTPUT} 2> {ERRORS}"
     return Prepared(
         files={INPUT: pw_input(atoms, kinds, keys, dft.pseudopotentials, mesh)},
         command=scratch.run(program, keep_density="degauss" in step.changes),
@@ -77,7 +80,7 @@ def _size(
     if asked["electrons"] is None:
         return _Size(None, None, {})
     given = keys["system"].get("nbnd")
-    bands = int(given) if given is not None else memory.usual_bands(asked["electrons"])
+    bands = int(given) if given is not None else usual_bands(asked["electrons"])
     needed = memory.memory_mb(
         volume=float(atoms.get_volume()),
         atoms=len(atoms),

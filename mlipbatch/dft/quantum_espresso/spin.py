@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlipbatch.dft.structures import MOMENTS
+
 if TYPE_CHECKING:
     from ase import Atoms
 
 MOST_KINDS = 9  # pw.x has room for 10 (ntypx), and a label has room for one digit
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # fractions of the valence: how finely moments are told apart
-MOMENTS = "initial_magmoms"  # ASE's array, Bohr magnetons
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlipbatch.core.ladder import Value
 from mlipbatch.dft.base import Mesh
-from mlipbatch.dft.quantum_espresso.kpoints import GAMMA
+from mlipbatch.dft.kpoints import GAMMA
 from mlipbatch.dft.quantum_espresso.parameters import Namelists
 from mlipbatch.dft.quantum_espresso.spin import Kinds
 

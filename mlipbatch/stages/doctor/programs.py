@@ -48,6 +48,13 @@ PROGRAMS = (
         "pw.x on several cores",
         remedy="comes with the MPI that pw.x was built with",
     ),
+    Program(
+        "abinit",
+        ("--version",),
+        r"(\d\S*)",
+        "ABINIT: labels of campaigns with dft_code abinit",
+        remedy="apt-get install abinit abinit-data, or load your cluster's module",
+    ),
     Program("sbatch", ("--version",), r"slurm\S*\s+(\S+)", "SLURM: submits jobs"),
     # Grid Engine has a qstat and a qsub too: only PBS knows --version
     Program("qstat", ("--version",), r"(?:pbs_version\s*=\s*|PBS\S*\s+)(\S+)", "PBS: says how jobs are"),
