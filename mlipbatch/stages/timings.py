@@ -29,10 +29,12 @@ LEAST_S = 600  # wall time asked for at the least
 STEPS_S = (LEAST_S, 900, 1200, 1800, 2700, 3600, 5400)  # then hours: few different wall times can go as arrays
 
 
-def measured(attempt: Attempt, wall_s: float | None, iterations: int, kpoints: int) -> dict[str, Any] | None:
+def measured(
+    attempt: Attempt, wall_s: float | None, iterations: int | None, kpoints: int | None
+) -> dict[str, Any] | None:
     """What the verdict of an accepted attempt says of its cost; None where its size or time is not known."""
     size = attempt.record.get(SIZE)
-    if not size or not wall_s:
+    if not size or not wall_s or iterations is None:
         return None
     step = attempt.record.get("step", {})
     usual = step.get("rung", FIRST) == FIRST and step.get("restart_from") is None
