@@ -12,6 +12,7 @@ from statistics import median
 import pytest
 
 from mlipbatch.config.scf_cost import PRIOR, Model, Size, Timing, learn
+from mlipbatch.dft.electrons import usual_bands
 from mlipbatch.dft.quantum_espresso import memory
 
 TABLE = Path(__file__).parent.parent / "data" / "qe_timings" / "timings.json"
@@ -20,7 +21,7 @@ TABLE = Path(__file__).parent.parent / "data" / "qe_timings" / "timings.json"
 def cell(atoms: int, volume: float | None = None, cutoff: float = 20, kpoints: int = 1, **rest: object) -> Size:
     """Aluminium: 16.6 A^3 and three electrons an atom."""
     volume = 16.6 * atoms if volume is None else volume
-    bands = memory.usual_bands(3 * atoms)
+    bands = usual_bands(3 * atoms)
     waves, grid = memory.plane_waves(volume, cutoff), memory.fft_grid(volume, 4 * cutoff)
     return Size(atoms, bands, waves, grid, kpoints, **rest)  # type: ignore[arg-type]
 
