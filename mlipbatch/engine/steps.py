@@ -12,18 +12,16 @@ from mlipbatch.engine.act import Hands
 from mlipbatch.engine.observe import Evidence
 from mlipbatch.schedulers.base import NoInformation
 from mlipbatch.store import claim, jobfolder
-from mlipbatch.store.durable import Steps, durably, write_text
+from mlipbatch.store.durable import Steps, write_text
 
 log = logging.getLogger("mlipbatch")
 
 
 def carry_out(hands: Hands, entry: JobEntry, seen: Evidence, step: decide.Step) -> Verdict | None:
-    """Do a step; a verdict where it came to one."""
+    """Do a step; a verdict where it came to one. Starts are taken many at a time (`starting`)."""
     hands.lease.check()
     folder = hands.folder(entry)
     match step:
-        case decide.Started():
-            durably(starting(hands, entry, seen))
         case decide.Adopt():
             _adopt(hands, entry, seen, step)
         case decide.Unsent(why):

@@ -160,8 +160,8 @@ def move(folder: Path, before: JobState, after: JobState, why: str, record: str 
     durably(moving(folder, before, after, why, record))
 
 
-def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[Look]:
-    """`move`, in steps: its text is durable before the state file gets its new name. Returns what the folder then is.
+def moving(folder: Path, before: JobState, after: JobState, why: str, record: str = "") -> Steps[None]:
+    """`move`, in steps: its text is durable before the state file gets its new name.
 
     Raises Moved where the job is no longer in the state `before`: a person, or another daemon that took over, was faster.
     """
@@ -182,7 +182,6 @@ def moving(folder: Path, before: JobState, after: JobState, why: str, record: st
         os.unlink(f"{root}/{other}")  # left by a hand edit: in a copy of the project its time might be the newer one
     yield from syncing(root)
     note(folder, f"{before} -> {after}  {why}")
-    return understand(folder, (names - STATES.keys()) | {after.value})
 
 
 def starting(folder: str, before: JobState, why: str) -> Steps[None]:

@@ -70,7 +70,7 @@ def _judged(judge: Callable[..., list[str]], *point: object) -> list[str]:
     """A point that ends with an exception is wrong by that."""
     try:
         return judge(*point)
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001  whatever it is, it is what went wrong at this point, and is told
         return [traceback.format_exc()]
 
 

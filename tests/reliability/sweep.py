@@ -114,7 +114,7 @@ def try_point(what: str, template: Scene, place: Path, point: Point, number: int
         outcome = (
             kill(template, place / "scene", point) if what == "kill" else deny(template, place / "scene", point, error)
         )
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001  whatever it is, it is what went wrong at this point, and is told
         outcome = Outcome(str(point), "", [traceback.format_exc()])
     if not outcome.wrong:
         shutil.rmtree(place)

@@ -74,7 +74,7 @@ def test_denied_any_of_them_the_daemon_says_so_and_goes_on_by_itself(
 
 
 @pytest.mark.parametrize(
-    ("syscall", "when"), [("rename", 12), *([("fsync", n) for n in range(1, 40, 3)] if LONG else [])]
+    ("syscall", "when"), [("rename", 12), *([("fsync", n) for n in range(1, 35, 3)] if LONG else [])]
 )
 def test_the_command_itself_killed_under_strace_from_its_first_instruction(
     scene: Scene, syscall: str, when: int

@@ -52,6 +52,6 @@ def trouble(number: int, steps: int) -> tuple[Counter[str], str]:
     try:
         machine = settings(HOW, max_examples=steps // A_RUN, database=None)
         run_state_machine_as_test(seed(number)(Trouble), settings=machine)
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001  whatever it is, it is what went wrong at this point, and is told
         said = traceback.format_exc()
     return Counter(Trouble.seen), said

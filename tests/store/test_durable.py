@@ -47,7 +47,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return calls
 
 
-def moves(jobs: Path) -> list[durable.Steps[jobfolder.Look]]:
+def moves(jobs: Path) -> list[durable.Steps[None]]:
     folders = [jobs / "gen000/scf" / name for name in NAMES]
     return [jobfolder.moving(folder, JobState.PENDING, JobState.SUBMITTED, "sent") for folder in folders]
 
@@ -56,7 +56,9 @@ def test_each_of_many_jobs_has_its_text_on_disk_before_its_name_and_its_name_bef
     jobs: Path, told: list[tuple[str, str]]
 ) -> None:
     outcomes = durable.in_step(moves(jobs))
-    assert outcomes == [jobfolder.Look(JobState.SUBMITTED, held=False, attempts=0)] * len(NAMES)
+    assert outcomes == [None] * len(NAMES)
+    seen = [jobfolder.look(jobs / "gen000/scf" / name) for name in NAMES]
+    assert seen == [jobfolder.Look(JobState.SUBMITTED, held=False, attempts=0)] * len(NAMES)
     for name in NAMES:
         folder = str(jobs / "gen000/scf" / name)
         mine = [(what, path) for what, path in told if path.startswith(f"{folder}/") or path == folder]
