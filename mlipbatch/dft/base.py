@@ -27,6 +27,7 @@ class Prepared:
     before: Sequence[str]  # bash lines that are run before `command`
     reasons: Mapping[str, str]  # quantity -> why it has its value
     expectation: Mapping[str, Any]  # what the output must agree with: natoms, kpoints, nspin, conv_thr (Ry), electrons
+    common: Mapping[str, Any] = field(default_factory=dict)  # what labels of one data set share (core.consistency)
     memory_mb: int | None = None  # about what all ranks need together; None where it is not known
 
 
@@ -45,6 +46,7 @@ class Labels:
     wall_s: float | None  # s
     kpoints: int  # irreducible ones
     version: str  # of the code
+    smearing_energy: float | None = None  # eV, -TS, which is part of `energy`
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

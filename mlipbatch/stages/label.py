@@ -15,6 +15,7 @@ from mlipbatch import dft
 from mlipbatch.config.model import Config
 from mlipbatch.core import endings, frames, ladder
 from mlipbatch.core import job as nouns
+from mlipbatch.core.consistency import PREFIX
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.job import MEMORY_MB, AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
 from mlipbatch.stages.base import Attempt, Job, counted, verdicts
@@ -146,6 +147,7 @@ def _plan(
         "step": _plain(dataclasses.asdict(step)),
         "reasons": dict(prepared.reasons),
         "expectation": _plain(dict(prepared.expectation)),
+        "common": _plain(dict(prepared.common)),
     }
     return AttemptPlan(
         rung=step.rung,
@@ -208,8 +210,13 @@ def _write_result(job: Job, labels: dft.Labels, last: Attempt, accepted: ladder.
         "dft_kpoints": "x".join(str(n) for n in expectation.get("kpoints") or ()) or f"{labels.kpoints} points",
         "dft_wall_s": labels.wall_s if labels.wall_s is not None else 0.0,
     }
-    if labels.magnetization is not None:
-        atoms.info["dft_magnetization"] = labels.magnetization
+    where_known = {
+        "dft_magnetization": labels.magnetization,
+        "dft_absolute_magnetization": labels.absolute_magnetization,
+        "dft_smearing_ev": labels.smearing_energy,
+    }
+    atoms.info |= {key: value for key, value in where_known.items() if value is not None}
+    atoms.info |= {f"{PREFIX}{key}": value for key, value in last.record.get("common", {}).items()}
     atoms.set_array(frames.REF_FORCES, np.array(labels.forces))
     write_frames(job.folder / RESULT, [atoms])
 

@@ -13,6 +13,7 @@ from mlipbatch.config.upf import read_upf
 from mlipbatch.core.ladder import NextAttempt
 from mlipbatch.dft.base import Mesh, Prepared
 from mlipbatch.dft.quantum_espresso import kpoints, memory, parallel, scratch, spin
+from mlipbatch.dft.quantum_espresso.common import common
 from mlipbatch.dft.quantum_espresso.layout import CRASH, DENSITY, ERRORS, INPUT, OUTPUT, SAVE
 from mlipbatch.dft.quantum_espresso.parameters import Namelists, namelists
 from mlipbatch.dft.quantum_espresso.write import pw_input, species
@@ -56,6 +57,7 @@ def prepare(
             **{key: f"{value}: {step.sentence}" for key, value in step.changes.items()},
         },
         expectation=expectation,
+        common=common(valence, dft),
         memory_mb=size.memory_mb,
     )
 
