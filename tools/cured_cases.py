@@ -34,7 +34,7 @@ CASES = Path(__file__).parent.parent / "tests" / "data" / "qe_cases"
 PSEUDO = "/usr/share/espresso/pseudo"
 TOLERANCE = 0.1  # meV an atom
 KILLED_AFTER = 2.0  # s of pw.x
-LATE = 'sh -c "sleep 8; exec pw.x \\"$@\\"" pw.x'  # pw.x counts max_seconds from its own start, the scheduler from the job's
+LATE = "sh -c 'sleep 8; exec pw.x \"$@\"' pw.x"  # max_seconds counts from pw.x's start, the wall time from the job's
 Trouble = Callable[[Path], None]
 
 
