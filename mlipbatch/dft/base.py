@@ -29,6 +29,7 @@ class Prepared:
     before: Sequence[str]  # bash lines that are run before `command`
     reasons: Mapping[str, str]  # quantity -> why it has its value
     expectation: Mapping[str, Any]  # what the output must agree with: natoms, kpoints, nspin, conv_thr (Ry), electrons
+    common: Mapping[str, Any] = field(default_factory=dict)  # what labels of one data set share (core.consistency)
     memory_mb: int | None = None  # about what all ranks need together; None where it is not known
     size: Size | None = None  # what its time depends on; None where that is not known
 
@@ -48,6 +49,7 @@ class Labels:
     wall_s: float | None  # s
     kpoints: int | None  # irreducible ones; None where there are none to speak of
     version: str  # of the code
+    smearing_energy: float | None = None  # eV, -TS, which is part of `energy`
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

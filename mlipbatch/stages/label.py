@@ -16,6 +16,7 @@ from mlipbatch.config.model import Config
 from mlipbatch.config.scf_cost import Model
 from mlipbatch.core import endings, frames, ladder
 from mlipbatch.core import job as nouns
+from mlipbatch.core.consistency import PREFIX
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.job import MEMORY_MB, AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
 from mlipbatch.stages import disk, timings
@@ -181,6 +182,7 @@ def _plan(
         "reasons": {**prepared.reasons, **({"wall time": why} if why else {})},
         "expectation": _plain(dict(prepared.expectation)),
         **({timings.SIZE: dataclasses.asdict(prepared.size)} if prepared.size else {}),
+        "common": _plain(dict(prepared.common)),
     }
     return AttemptPlan(
         rung=step.rung,
@@ -245,8 +247,11 @@ def _write_result(job: Job, labels: dft.Labels, last: Attempt, accepted: ladder.
         "dft_accuracy_ry": labels.accuracy,
         "dft_kpoints": _kpoints(expectation, labels),
         "dft_magnetization": labels.magnetization,
+        "dft_absolute_magnetization": labels.absolute_magnetization,
+        "dft_smearing_ev": labels.smearing_energy,
     }
     atoms.info |= {name: value for name, value in where_known.items() if value is not None}
+    atoms.info |= {f"{PREFIX}{key}": value for key, value in last.record.get("common", {}).items()}
     atoms.set_array(frames.REF_FORCES, np.array(labels.forces))
     write_frames(job.folder / RESULT, [atoms])
 

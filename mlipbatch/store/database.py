@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlipbatch.core import frames
+from mlipbatch.core.consistency import ALIKE, PREFIX, PSEUDOPOTENTIALS
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -27,6 +28,9 @@ SCALARS = (
     "dft_kpoints",
     "dft_wall_s",
     "dft_magnetization",
+    "dft_absolute_magnetization",
+    "dft_smearing_ev",
+    *(f"{PREFIX}{key}" for key in (*ALIKE, PSEUDOPOTENTIALS)),
 )
 JOB = "key = 'job'"
 OF_JOB = f"SELECT id FROM text_key_values WHERE {JOB} AND value = ?"  # noqa: S608

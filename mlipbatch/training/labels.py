@@ -12,6 +12,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.core import frames as keys
+from mlipbatch.core.consistency import mixed
 from mlipbatch.training.zbl import Array
 
 
@@ -42,10 +43,14 @@ def read_labels(frames: Sequence[Atoms], file: str | None = None) -> list[Label]
     """All `frames` as labels.
 
     Raises InputError naming the structure that lacks `REF_energy` or `REF_forces`, or whose labels have a wrong shape or are not
-    finite. `REF_stress` and `force_mask` may be absent; a lone isolated atom needs no forces.
+    finite, or two labels that were not made alike (functional, cutoffs, degauss). `REF_stress` and `force_mask` may be absent;
+    a lone isolated atom needs no forces.
     """
     if not frames:
         raise InputError("there is no structure in it: labels are needed", file=file)
+    unlike = mixed(atoms.info for atoms in frames)
+    if unlike:
+        raise InputError(unlike, file=file)
     return [_label(atoms, index, file) for index, atoms in enumerate(frames)]
 
 

@@ -204,6 +204,15 @@ def test_one_that_stopped_before_it_could_show_a_trend_gets_more_time() -> None:
     assert steps[1].changes["walltime_factor"] == 2.0
 
 
+def test_one_that_was_killed_in_its_first_steps_gets_more_time_once() -> None:
+    early = ("scheduler_out_of_walltime", {"iterations": 2})  # softer mixing would end at the same wall time
+    steps, verdict = played([early, early])
+    assert [dict(step.changes) for step in steps] == [{}, {"walltime_factor": 2.0}]
+    assert "no time to show" in steps[1].sentence
+    assert isinstance(verdict, NextAttempt)
+    assert (verdict.rung, verdict.changes["walltime_factor"]) == ("beta0.3", 2.0)
+
+
 def test_an_extension_of_a_rung_is_still_that_rung() -> None:
     hot = [NOT_CONVERGED] * 4 + [(OUT_OF_TIME, {"slope": -0.5, "iterations": 9}), "ok"]
     steps, back = played(hot)

@@ -93,6 +93,15 @@ def test_forces_and_stress_are_derivatives_of_the_energy(run: Runner) -> None:
     assert abs(middle.stress[0]) > 0.01
 
 
+def test_two_releases_give_the_same_label() -> None:
+    """close_Fe_1.0 with paro, by pw.x 6.7 and by 7.2: 0.1 meV an atom, and forces and stress alike."""
+    old, new = (read_output_labels(DATA / f"{name}.pwo") for name in ("qe_cases/close_Fe_1.0/paro", "qe_7.2/paro"))
+    assert (old.version, new.version) == ("6.7MaX", "7.2")
+    assert abs(new.energy - old.energy) / len(old.symbols) < 1e-4
+    assert np.allclose(new.forces, old.forces, atol=1e-3)
+    assert np.allclose(new.stress, old.stress, atol=1e-4)
+
+
 @pytest.mark.engines
 def test_a_real_recovery(run: Runner) -> None:
     """bcc iron whose SCF does not converge at beta 0.7, and does at 0.3 (spin_nomag)."""

@@ -23,6 +23,7 @@ HEADER = {
 }
 ENERGY = re.compile(rf"^(!+)\s+total energy\s*=\s*({NUMBER})\s*Ry", re.MULTILINE)
 ANY_ENERGY = re.compile(r"^!+\s+total energy\s*=", re.MULTILINE)
+SMEARING = re.compile(rf"smearing contrib\. \(-TS\)\s*=\s*({NUMBER})\s*Ry")
 THRESHOLD = re.compile(rf"^ *scf convergence threshold\s*=\s*({NUMBER})[^\S\n]*$", re.MULTILINE)
 ACCURACY = re.compile(rf"estimated scf accuracy\s*<\s*({NUMBER})\s*Ry")
 CONVERGED = re.compile(r"convergence has been achieved(?: in\s+(\d+) iterations)?")
@@ -63,6 +64,7 @@ class Run:
     accuracies: list[float] = field(default_factory=list)  # Ry, one a step of the last SCF cycle
     energy: float | None = None  # Ry, of the `!` line
     accuracy: float | None = None  # Ry, after it
+    smearing_energy: float | None = None  # Ry, -TS, part of the energy
     converged: bool = False
     not_achieved: bool = False  # in any SCF of the run
     hybrid: bool = False  # the SCF stood inside a loop over the exchange
@@ -111,6 +113,7 @@ def read_output(text: str) -> Run:
     accuracies = [number(value) for value in ACCURACY.findall(cycle)]
     accuracy = ACCURACY.search(final)
     threshold = _last(THRESHOLD, run) if hybrid else None
+    contribution = SMEARING.search(final)
     return Run(
         version=_version(run),
         header=_header(before),
@@ -120,6 +123,7 @@ def read_output(text: str) -> Run:
         accuracies=accuracies,
         energy=number(energy[2]) if energy else None,
         accuracy=number(accuracy[1]) if accuracy else accuracies[-1] if hybrid and energy and accuracies else None,
+        smearing_energy=number(contribution[1]) if contribution else None,
         converged=_converged(cycle, final, hybrid),
         not_achieved=NOT_ACHIEVED.search(run) is not None,
         hybrid=hybrid,

@@ -17,6 +17,7 @@ from mlipbatch.dft.base import Mesh, Prepared
 from mlipbatch.dft.electrons import usual_bands
 from mlipbatch.dft.parallel import fewest_kpoints, launch
 from mlipbatch.dft.quantum_espresso import memory, parallel, scratch, spin
+from mlipbatch.dft.quantum_espresso.common import common
 from mlipbatch.dft.quantum_espresso.layout import CRASH, DENSITY, ERRORS, INPUT, OUTPUT, SAVE
 from mlipbatch.dft.quantum_espresso.parameters import Namelists, namelists
 from mlipbatch.dft.quantum_espresso.write import pw_input, species
@@ -60,6 +61,7 @@ def prepare(
             **{key: f"{value}: {step.sentence}" for key, value in step.changes.items()},
         },
         expectation=expectation,
+        common=common(valence, dft),
         memory_mb=size.memory_mb,
         size=None if size.bands is None else _cost(atoms, keys, mesh, size.bands, augmented, cores),
     )

@@ -40,6 +40,7 @@ def labels(run: Run) -> Labels:
         accuracy=run.accuracy,
         wall_s=run.wall_s,
         kpoints=int(run.header.get("kpoints", 0)),
+        smearing_energy=None if run.smearing_energy is None else run.smearing_energy * RYDBERG,
         version=run.version or "",
         facts=dict(run.header),
     )

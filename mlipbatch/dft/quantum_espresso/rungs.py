@@ -59,19 +59,21 @@ def _trend(attempt: Attempt) -> float:
 
 
 def _more_time(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
-    """More time for an SCF that was converging, or that had no time to show it and stopped by itself.
+    """More time for an SCF that was converging, or that had no time to show it: killed in its first steps, once only.
 
     A clean stop leaves the density of its last step to start from; a killed run leaves nothing.
     """
     last = attempts[-1]
     factor = float(last.changes.get("walltime_factor", 1)) * 2
-    clean = last.failure == names.OUT_OF_WALLTIME
-    if factor > 2**MOST_EXTENSIONS or not (_trend(last) <= CONVERGING or ("slope" not in last.facts and clean)):
+    clean, began = last.failure == names.OUT_OF_WALLTIME, last.facts.get("iterations") not in (None, 0)
+    unknown = "slope" not in last.facts and (clean or (began and factor == 2))
+    if factor > 2**MOST_EXTENSIONS or not (_trend(last) <= CONVERGING or unknown):
         return None
     changes: dict[str, Value] = {**last.changes, "walltime_factor": factor}
-    if not clean or last.facts.get("iterations") in (None, 0):
-        return NextAttempt(last.rung, changes, "it was converging: more time", last.restart_from)
-    sentence = f"it was converging: more time, from the density of attempt {last.number}"
+    why = "it had no time to show whether it converges" if unknown else "it was converging"
+    if not clean or not began:
+        return NextAttempt(last.rung, changes, f"{why}: more time", last.restart_from)
+    sentence = f"{why}: more time, from the density of attempt {last.number}"
     return NextAttempt(last.rung, {**changes, "startingpot": "file"}, sentence, last.number)
 
 
