@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what is missing for `make demo` and `make test`: Debian packages, .venv, and pacemaker's own .venv-pacemaker.
 # Run it as often as you like: where nothing is missing it ends at once. PYTHON=python3.12 chooses the interpreter.
-# `tools/setup.sh tests` also gets what only tests want: a SLURM to start on the loopback device, shellcheck, strace and libfaketime.
+# `tools/setup.sh tests` also gets what only tests want: a SLURM to start on the loopback device, PostgreSQL,
+# shellcheck, strace and libfaketime.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 exec 9<tools/setup.sh
 flock 9 2>/dev/null || true # two makes at a time take turns
 
-EXTRAS='engines,benchmarks,dev'
+EXTRAS='engines,postgresql,benchmarks,dev'
 TENSORPOTENTIAL='tensorpotential==0.6.2.1'
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -28,6 +29,7 @@ missing_test_packages() {
   local found=$PATH:/usr/sbin:/sbin
   PATH=$found command -v slurmctld >/dev/null && PATH=$found command -v slurmd >/dev/null || echo slurm-wlm
   PATH=$found command -v munged >/dev/null || echo munge
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
   command -v shellcheck >/dev/null || echo shellcheck
   command -v strace >/dev/null || echo strace # a daemon killed in any syscall that writes
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || echo faketime # a clock that is an hour off
