@@ -134,7 +134,7 @@ def _labels(project: Project, config: Config | None) -> list[Label]:
         with TemporaryDirectory(prefix="mlipbatch-") as folder:
             dataset.rebuild(project, Path(folder) / "mlip.db")
             rows = database.rows(Path(folder) / "mlip.db")
-    return [_label(row, held_out) for row in rows]
+    return [_label(row, held_out) for row in sorted(rows, key=lambda row: int(row.id))]
 
 
 def _label(row: Any, held_out: set[str]) -> Label:
