@@ -20,6 +20,7 @@ from mlipbatch.core import frames
 from mlipbatch.core.job import JobSpec, Resources
 from mlipbatch.store import database, jobfolder
 from mlipbatch.store.durable import render_frames
+from mlipbatch.store.label_row import Row
 from mlipbatch.store.project import Project, create_project
 
 INPUT = """\
@@ -151,7 +152,7 @@ def _rows(project: Project, jobs: int) -> None:
     atoms.info = {frames.NAME: "one", frames.REF_ENERGY: 0.0, frames.REF_STRESS: np.zeros(6), "dft_wall_s": 1.0}
     atoms.set_array(frames.REF_FORCES, np.zeros((1, 3)))
     path = project.data / "mlip.db"
-    database.add(path, [database.Row("first", f"{GROUP}/first", atoms, 0)])
+    database.add(path, [Row(project.id, f"{GROUP}/first", atoms)])
     done = ((f"{GROUP}/{name(number)}", number + 2) for number in range(jobs) if state(number) == "DONE")
     with closing(sqlite3.connect(path)) as tables:
         tables.executemany("INSERT INTO text_key_values (key, value, id) VALUES ('job', ?, ?)", done)

@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgresql import Server, programs
 
 SLURM_SH = Path(__file__).parent.parent / "tools" / "slurm.sh"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
@@ -59,3 +61,25 @@ def slurm(slurm_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """That SLURM, for this test's commands."""
     monkeypatch.setenv("SLURM_CONF", str(slurm_folder / "slurm.conf"))
     return slurm_folder
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server of this session's own."""
+    found = programs()
+    if found is None:
+        pytest.skip("no PostgreSQL here: apt-get install postgresql")
+    pytest.importorskip("ase_db_backends")
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # a socket's path has at most 107 characters
+        Path(folder).chmod(0o755)
+        data = Path(folder) / "server"
+        data.mkdir()
+        server = Server(found, data)
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def new_postgresql(postgresql: Server) -> Callable[[], str]:
+    """Makes empty databases, and gives their addresses."""
+    return postgresql.new

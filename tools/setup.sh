@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Installs what is missing for `make demo` and `make test`: Debian packages, .venv, and pacemaker's own .venv-pacemaker.
 # Run it as often as you like: where nothing is missing it ends at once. PYTHON=python3.12 chooses the interpreter.
-# `tools/setup.sh tests` also gets what only tests want: a SLURM to start on the loopback device, ABINIT, shellcheck, strace and
-# libfaketime.
+# `tools/setup.sh tests` also gets what only tests want: a SLURM to start on the loopback device, PostgreSQL, ABINIT, shellcheck,
+# strace and libfaketime.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 exec 9<tools/setup.sh
 flock 9 2>/dev/null || true # two makes at a time take turns
 
-EXTRAS='engines,benchmarks,dev'
+EXTRAS='engines,postgresql,benchmarks,dev'
 TENSORPOTENTIAL='tensorpotential==0.6.2.1'
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -29,6 +29,7 @@ missing_test_packages() {
   local found=$PATH:/usr/sbin:/sbin
   PATH=$found command -v slurmctld >/dev/null && PATH=$found command -v slurmd >/dev/null || echo slurm-wlm
   PATH=$found command -v munged >/dev/null || echo munge
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
   command -v shellcheck >/dev/null || echo shellcheck
   command -v abinit >/dev/null || echo abinit # the second DFT code, with pseudopotentials
   [ -d /usr/share/abinit/psp ] || echo abinit-data

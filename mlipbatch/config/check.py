@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from mlipbatch.config.check_code import check_calculator
 from mlipbatch.config.check_material import check_composition
@@ -72,6 +73,7 @@ def check_config(config: Config) -> None:
     _check_dft(config)
     check_calculator(config)
     _check_cores(config)
+    _check_database(config.data.database)
 
 
 def _value(config: Config, path: str) -> Any:
@@ -190,3 +192,23 @@ def _check_cores(config: Config) -> None:
                 ("jobs", name),
                 f"'jobs.{name}' is {asked}, but 'resources.parallel_cores' is {cores}: such a job could never start",
             )
+
+
+def _check_database(url: str) -> None:
+    """The sentences never quote the address: it may hold a password."""
+    path, right = ("data", "database"), "write postgresql://USER@HOST/DATABASE"
+    if not url:
+        return
+    if not re.match(r"postgres(ql)?://", url):
+        raise WrongValue(path, f"key 'data.database' is no address of a PostgreSQL database: {right}, or nothing")
+    try:
+        parts = urlsplit(url)
+        options = parse_qs(parts.query, strict_parsing=bool(parts.query))
+        secret = parts.password is not None or {"password", "sslpassword"} & set(options)
+        _ = parts.port
+    except ValueError:
+        raise WrongValue(path, f"key 'data.database' cannot be read as an address: {right}") from None
+    if secret:
+        raise WrongValue(
+            path, f"key 'data.database' holds a password: {right}, and put the password into ~/.pgpass or PGPASSWORD"
+        )

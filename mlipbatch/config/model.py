@@ -201,6 +201,17 @@ class JobsConfig(Model):
     work_walltime: int = quantity("s", "wall time of every other job", ge=10)
 
 
+class DataConfig(Model):
+    """Where the labels are kept, besides their job folders (SPEC 9)."""
+
+    database: str = quantity(
+        "",
+        "empty: the file data/mlip.db; or postgresql://USER@HOST/DATABASE without a password, which libpq finds in "
+        "~/.pgpass or PGPASSWORD",
+        default="",
+    )
+
+
 class Config(Model):
     """config.yaml: the whole campaign."""
 
@@ -218,3 +229,4 @@ class Config(Model):
     exploration: ExplorationConfig
     embedding: EmbeddingConfig
     jobs: JobsConfig
+    data: DataConfig = DataConfig()

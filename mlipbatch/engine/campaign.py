@@ -18,6 +18,7 @@ from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
 from mlipbatch.engine import act, decide, observe, transitions
 from mlipbatch.engine.dispatch import Dispatch
 from mlipbatch.engine.index import Index
+from mlipbatch.engine.labels import Labels
 from mlipbatch.engine.pace import Pace
 from mlipbatch.engine.patience import Clock, Patience
 from mlipbatch.engine.patience import patience as patience_of
@@ -26,7 +27,7 @@ from mlipbatch.engine.steering import Steering
 from mlipbatch.engine.tidy import Tidy
 from mlipbatch.engine.watch import Decided, Watch
 from mlipbatch.schedulers.base import Scheduler, Snapshot
-from mlipbatch.stages import dataset, loop
+from mlipbatch.stages import loop
 from mlipbatch.stages.base import Goal
 from mlipbatch.store import inbox, jobfolder
 from mlipbatch.store.cache import cache_file
@@ -57,6 +58,7 @@ class Campaign:
         self.hands = act.Hands(project, load_config(project.config), scheduler, largest, lease or Unfenced())
         self.queue = Queue(scheduler, clock, patience or patience_of(scheduler.name), project.id)
         self.steering = Steering(self.hands, self.log)
+        self.labels = Labels(project, self.log, clock)
         self.index = Index(project.jobs, cache_file(project))
         self.index.load()
         self.watch = Watch(self.index, self.queue)
@@ -77,7 +79,12 @@ class Campaign:
     @property
     def finished(self) -> bool:
         """Every job that should exist has ended."""
-        return self._settled and not self._untold and not self.index.number(*set(JobState) - ENDED)
+        return (
+            self._settled
+            and not self._untold
+            and not self.labels.trouble
+            and not self.index.number(*set(JobState) - ENDED)
+        )
 
     def tick(self) -> int:
         """One pass. Returns the number of jobs that changed. A full disk pauses the project; the next tick tries again."""
@@ -91,7 +98,7 @@ class Campaign:
             return self._pause(str(error))
         except Exception as error:  # noqa: BLE001  one odd project must never stop the daemon
             return self._pause(f"{type(error).__name__}: {error}", error)
-        self.paused = self._held_back or self.steering.trouble
+        self.paused = self._held_back or self.steering.trouble or self.labels.trouble
         return changed
 
     def _pause(self, reason: str, trace: Exception | None = None) -> int:
@@ -115,7 +122,7 @@ class Campaign:
             self.log.warning("%s", self.queue.unwell or "the scheduler answers again")
         changed += self._carry_out(decided)
         inbox.clear(self.project, markers)
-        if self._untold is None or self._untold or not self._settled:
+        if self._untold is None or self._untold or not self._settled or self.labels.due:
             changed += self._ask_stages()
         changed += self._submit(snapshot)
         self.index.commit()
@@ -204,8 +211,7 @@ class Campaign:
 
     def _ask_stages(self) -> int:
         untold = self._untold
-        heard = dataset.outdated(self.project, self.index) if untold is None else map(self.index.get, sorted(untold))
-        empty = dataset.sync(self.project, [entry for entry in heard if entry is not None])
+        empty = self.labels.follow(self.hands.config, self.index, untold)
         for job, reason in empty.items():
             act.again(self.hands, self.index[job], reason)
             self.index.refresh(job)

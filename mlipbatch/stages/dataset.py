@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from heapq import merge
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -17,42 +17,73 @@ from mlipbatch.stages import label
 from mlipbatch.stages.view import View
 from mlipbatch.store import catalogue, database
 from mlipbatch.store.durable import read_frames, render_frames, write_text
+from mlipbatch.store.jobfolder import Unreadable
+from mlipbatch.store.label_row import Row
 from mlipbatch.store.project import Project
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
-def outdated(project: Project, entries: Mapping[str, JobEntry]) -> Iterator[JobEntry]:
-    """Labels of which data/mlip.db does not say what their job folder does: one walk along both, which are sorted."""
+def place(project: Project, config: Config) -> database.Place:
+    """Where the labels of a project are kept."""
+    return database.where(project.data, config.data.database, project.id)
+
+
+def outdated(where: database.Place, entries: Mapping[str, JobEntry]) -> Iterator[JobEntry]:
+    """Labels of which the database does not say what their job folder does: one walk along both, which are sorted."""
     done = (entry.id for entry in View.of(entries).entries.in_state(JobState.DONE) if entry.kind == label.KIND)
-    rows = database.jobs(project.data / "mlip.db")
+    rows = database.jobs(where)
     for job, twice in groupby(merge(done, rows)):
         if len(list(twice)) == 1 and job in entries:
             yield entries[job]
 
 
-def sync(project: Project, entries: Iterable[JobEntry]) -> dict[str, str]:
-    """Bring data/mlip.db up to these job folders: a row for every DONE label, none for one that was put back.
+def sync(project: Project, where: database.Place, entries: Iterable[JobEntry]) -> dict[str, str]:
+    """Bring the database up to these job folders: a row for every DONE label, none for one that was put back.
 
     Returns the DONE labels that have no result to read, with the reason.
     """
-    path, labels = project.data / "mlip.db", [entry for entry in entries if entry.kind == label.KIND]
-    there = database.among(path, [entry.id for entry in labels])
+    labels = [entry for entry in entries if entry.kind == label.KIND]
+    there = database.among(where, [entry.id for entry in labels])
     stale = there & {entry.id for entry in labels if entry.state is not JobState.DONE}
     if stale:
-        database.remove(path, stale)
+        database.remove(where, stale)
+    rows, empty = _read(project, [entry for entry in labels if entry.id not in there])
+    if rows:
+        database.add(where, rows)
+    return empty
+
+
+def rebuild(project: Project, where: database.Place) -> dict[str, str]:
+    """Make the labels there anew from the job folders, packed ones too. Returns what `sync` does."""
+    database.clear(where)
+    return sync(project, where, _entries(project))
+
+
+def _entries(project: Project) -> Iterator[JobEntry]:
+    for job in catalogue.ids(project.jobs):
+        with suppress(Unreadable, FileNotFoundError):  # set aside, or removed meanwhile
+            yield JobEntry(job, catalogue.look(project.jobs, job).state)
+
+
+def unreadable(project: Project, entries: Iterable[JobEntry]) -> dict[str, str]:
+    """What `sync` returns, without a database."""
+    return _read(project, [entry for entry in entries if entry.kind == label.KIND])[1]
+
+
+def _read(project: Project, labels: Iterable[JobEntry]) -> tuple[list[Row], dict[str, str]]:
+    """Rows of the DONE ones, and why the others of them have none."""
     rows, empty = [], {}
-    for job in (entry.id for entry in labels if entry.state is JobState.DONE and entry.id not in there):
+    identity = project.id
+    for job in (entry.id for entry in labels if entry.state is JobState.DONE):
         try:
             atoms = _labelled(project, job)
         except (FileNotFoundError, ValueError, LookupError) as error:
             empty[job] = f"{label.RESULT} cannot be read: {error!r}"
         else:
-            rows.append(database.Row(_uuid(project, job), job, atoms, int(job[3:6])))
-    if rows:
-        database.add(path, rows)
-    return empty
+            rows.append(Row(identity, job, atoms))
+    return rows, empty
 
 
 def split(project: Project, config: Config, view: View, generation: int) -> tuple[str, str]:
@@ -90,8 +121,3 @@ def _labelled(project: Project, job: str) -> Atoms:
     ):
         there[name]
     return atoms
-
-
-def _uuid(project: Project, job: str) -> str:
-    """The same for the same label, however often the database is rebuilt."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{project.id}/{job}"))

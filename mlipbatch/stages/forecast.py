@@ -10,9 +10,10 @@ from statistics import median
 from mlipbatch.config.model import Config
 from mlipbatch.core.job import JobEntry
 from mlipbatch.core.state import ENDED
-from mlipbatch.stages import label
+from mlipbatch.stages import dataset, label
 from mlipbatch.stages.view import View
 from mlipbatch.store.database import costs
+from mlipbatch.store.postgresql import Away
 from mlipbatch.store.project import Project
 
 USUAL_S = {
@@ -56,8 +57,11 @@ class Forecast:
 
     def _learn(self) -> None:
         sizes: dict[int, list[float]] = {}
-        for atoms, wall_s in costs(self.project.data / "mlip.db", LEARNED_FROM):
-            sizes.setdefault(atoms, []).append(wall_s)
+        try:
+            for atoms, wall_s in costs(dataset.place(self.project, self.config), LEARNED_FROM):
+                sizes.setdefault(atoms, []).append(wall_s)
+        except Away:
+            return  # what was learned before still holds
         self._by_size = {atoms: median(walls) for atoms, walls in sizes.items()}
 
     def label_s(self, atoms: int) -> float:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.core import frames
+from mlipbatch.stages import dataset
+from mlipbatch.store import database
 from mlipbatch.store.durable import count_frames, read_frames
+from mlipbatch.store.label_row import plain
+from mlipbatch.store.postgresql import Away
 from mlipbatch.store.project import Project
 
 if TYPE_CHECKING:
@@ -97,10 +102,11 @@ class Collected:
 def collect(project: Project) -> Collected:
     """Read everything. A file that is torn or odd is named in `problems`, and nothing else stops for it."""
     problems: dict[str, str] = {}
-    labels = _labels(project)
+    config = _config(project, problems)
+    labels = _labels(project, config)
     return Collected(
         project=project,
-        config=_config(project, problems),
+        config=config,
         labels=labels,
         reference=_reference(labels),
         potentials=_potentials(project),
@@ -120,27 +126,30 @@ def _config(project: Project, problems: dict[str, str]) -> Config | None:
         return None
 
 
-def _labels(project: Project) -> list[Label]:
-    path = project.data / "mlip.db"
-    if not path.exists():
-        return []
-    from ase.db import connect
-
+def _labels(project: Project, config: Config | None) -> list[Label]:
     held_out = _names(project.data / "test.extxyz")
-    with connect(path, type="db", use_lock_file=False) as database:
-        return [_label(row, held_out) for row in database.select()]
+    where = dataset.place(project, config) if config else project.data / "mlip.db"
+    try:
+        rows = database.rows(where)
+    except Away:  # it need not be within reach of a compute node
+        with TemporaryDirectory(prefix="mlipbatch-") as folder:
+            dataset.rebuild(project, Path(folder) / "mlip.db")
+            rows = database.rows(Path(folder) / "mlip.db")
+    return [_label(row, held_out) for row in sorted(rows, key=lambda row: int(row.id))]
 
 
 def _label(row: Any, held_out: set[str]) -> Label:
     import numpy as np
 
-    name, config_type = str(row.get("name", f"row-{row.id}")).strip(), str(row.get("config_type", "unknown")).strip()
+    name, config_type = (
+        str(plain(row.get(key, other))) for key, other in (("name", f"row-{row.id}"), ("config_type", "unknown"))
+    )
     atoms = row.toatoms()
     atoms.calc = None
     gamma = row.get("uncertainty_gamma")
     return Label(
         name=name,
-        job=str(row.get("job", "")).strip(),
+        job=str(plain(row.get("job", ""))),
         config_type=config_type,
         generation=int(row.get("generation", 0)),
         part=_part(name, config_type, held_out),
@@ -149,7 +158,7 @@ def _label(row: Any, held_out: set[str]) -> Label:
         forces=np.asarray(row.forces, dtype=float),
         mask=np.asarray(row.data.get(frames.FORCE_MASK, np.ones(len(atoms))), dtype=float) > 0,
         attempts=int(row.get("attempts", 1)),
-        rung=str(row.get("rung", "")).strip(),
+        rung=str(plain(row.get("rung", ""))),
         gamma=None if gamma is None else float(gamma),
     )
 

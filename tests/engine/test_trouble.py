@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mlipbatch.config.errors import InputError
+from mlipbatch.config.model import DataConfig
 from mlipbatch.core.job import JobSpec
 from mlipbatch.core.state import JobState
-from mlipbatch.engine import campaign as campaign_module
+from mlipbatch.engine import labels as labels_module
 from mlipbatch.engine.daemon import Daemon, Served
 from mlipbatch.engine.place import Place
 from mlipbatch.schedulers import LocalScheduler
@@ -18,10 +21,13 @@ from mlipbatch.stages import loop
 from mlipbatch.stages.base import Goal
 from mlipbatch.stages.kinds import KINDS
 from mlipbatch.stages.work import Work
-from mlipbatch.store import jobfolder
+from mlipbatch.store import database, jobfolder
 from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.lease import is_locked
+from mlipbatch.store.postgresql import Away
 from mlipbatch.store.project import Project
+from tests.postgresql import Server
+from tests.store.test_database import done_label
 
 from .conftest import Session, bash
 
@@ -51,14 +57,14 @@ def test_what_follows_is_asked_for_again_after_the_disk_was_full(
     session.add(bash("first", "true"))
     after(session, "first", bash("next", "true"))
     full = iter([OSError(28, "No space left on device")])
-    real = campaign_module.dataset.sync
+    real = labels_module.dataset.sync
 
-    def sync(project: object, entries: object) -> object:
+    def sync(*asked: object) -> object:
         if session.state("first") is JobState.DONE and (error := next(full, None)):
             raise error
-        return real(project, entries)  # type: ignore[arg-type]
+        return real(*asked)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(campaign_module.dataset, "sync", sync)
+    monkeypatch.setattr(labels_module.dataset, "sync", sync)
     assert session.finish() == {"first": "DONE", "next": "DONE"}
 
 
@@ -181,3 +187,31 @@ def test_a_project_with_a_wrong_config_does_not_keep_the_others_from_being_serve
     assert not is_locked(wrong)
     with pytest.raises(InputError):
         Daemon(lambda _: Place(scheduler, 1, 0.02), goal).serve(lambda: [wrong], once=True)
+
+
+def test_a_database_server_that_is_away_stops_no_job_and_takes_the_labels_when_it_is_back(
+    session: Session, monkeypatch: pytest.MonkeyPatch, postgresql: Server, new_postgresql: Callable[[], str]
+) -> None:
+    monkeypatch.setattr(labels_module, "FIRST_S", 0.0)
+    campaign = session.campaign
+    url = new_postgresql()
+    config = campaign.hands.config.model_copy(update={"data": DataConfig(database=url)})
+    campaign.hands = replace(campaign.hands, config=config)
+    campaign.labels = labels_module.Labels(session.project, campaign.log, campaign.queue.clock)
+    session.add(bash("first", "true"))
+    after(session, "first", bash("next", "true"))
+    done_label(session.project, "a")
+    campaign.index.refresh("gen000/scf/a")
+    place = labels_module.dataset.place(session.project, config)
+    postgresql.stop()
+    try:
+        session.until(lambda: session.states() == {"a": "DONE", "first": "DONE", "next": "DONE"})
+        assert "no labels are added" in campaign.paused
+        assert not campaign.finished
+        with pytest.raises(Away):
+            list(database.jobs(place))
+    finally:
+        postgresql.start()
+    session.finish()
+    assert campaign.paused == ""
+    assert list(database.jobs(place)) == ["gen000/scf/a"]

@@ -18,6 +18,7 @@ from mlipbatch.core import frames
 from mlipbatch.core.job import JobSpec, Resources
 from mlipbatch.store import database, jobfolder
 from mlipbatch.store.durable import write_frames
+from mlipbatch.store.label_row import Row
 from mlipbatch.store.project import Project, create_project
 
 INPUT = """\
@@ -85,10 +86,8 @@ def finished_project(parent: Path) -> Project:
     reason = "nothing is left to try after first, softer_mixing <b>beta</b> & local-TF"
     (project.jobs / hopeless / "FAILED").write_text(f"{reason}\nattempt-1: first\n")
     kept = first[:-1]
-    rows = [(f"gen000/scf/{a.info['name']}", a, 0) for a in kept] + [
-        (f"gen001/scf/{a.info['name']}", a, 1) for a in later
-    ]
-    database.add(project.data / "mlip.db", [database.Row(f"uuid-{i}", *row) for i, row in enumerate(rows)])
+    rows = [(f"gen000/scf/{a.info['name']}", a) for a in kept] + [(f"gen001/scf/{a.info['name']}", a) for a in later]
+    database.add(project.data / "mlip.db", [Row(project.id, *row) for row in rows])
     test = [a for a in kept if a.info["root"] == "sqs-2"]
     write_frames(project.data / "test.extxyz", test)
     recovered_job(project, f"gen000/scf/{kept[3].info['name']}")

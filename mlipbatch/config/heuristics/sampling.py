@@ -97,6 +97,7 @@ RULES: dict[str, Rule] = {
     "embedding.max_atoms": max_atoms,
     "embedding.boxes": boxes,
     "resources.site": constant("", "your own site.yaml where there is one, else SLURM, PBS or this machine as found"),
+    "data.database": constant("", "a file needs no server"),
     "jobs.dft_cores": dft_cores,
     "jobs.dft_walltime": constant(4 * 3600, "a DFT process that has not ended after 4 h is taken for dead"),
     "jobs.dft_memory": constant(0, "each job's is estimated from its cell, and asked for where it is more than usual"),

@@ -12,6 +12,7 @@ from mlipbatch.config.model import DFTConfig
 from mlipbatch.config.upf import read_upf
 from mlipbatch.core.ladder import NextAttempt
 from mlipbatch.dft import kpoints
+from mlipbatch.dft.abinit.common import common
 from mlipbatch.dft.abinit.layout import ERRORS, INPUT, LOG, OUTPUT
 from mlipbatch.dft.abinit.parameters import keywords
 from mlipbatch.dft.abinit.write import abinit_input, species
@@ -57,6 +58,7 @@ def prepare(atoms: Atoms, dft: DFTConfig, step: NextAttempt, *, cores: int, fixe
             "conv_thr": dft.conv_thr * len(atoms),
             "electrons": electrons,
         },
+        common=common(valence, dft, keys),
     )
 
 

@@ -33,6 +33,7 @@ def prepare(atoms: Atoms, dft: DFTConfig, cores: int) -> Prepared:
             "command": f"{dft.command}: to repeat the label, run {PROGRAM} in this folder",
         },
         expectation={"natoms": len(atoms), "species": list(dict.fromkeys(atoms.get_chemical_symbols()))},
+        common={"code": "ase", "functional": f"{dft.calculator} {json.dumps(dft.arguments, sort_keys=True)}"},
     )
 
 
