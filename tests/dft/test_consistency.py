@@ -15,16 +15,18 @@ from mlipbatch.config.errors import InputError
 from mlipbatch.core.consistency import mixed
 from mlipbatch.core.ladder import NextAttempt
 from mlipbatch.dft import code
+from mlipbatch.dft.base import DFTCode
 from mlipbatch.dft.quantum_espresso.results import RYDBERG, read_output_labels
+from mlipbatch.store.durable import read_frames, write_frames
 from mlipbatch.training.labels import read_labels
 from tests.dft.conftest import DATA, settings
 
 qe = code("quantum_espresso")
 
 
-def said(atoms: Atoms, step: NextAttempt | None = None, **changes: Any) -> dict[str, Any]:
+def said(atoms: Atoms, step: NextAttempt | None = None, by: DFTCode = qe, **changes: Any) -> dict[str, Any]:
     """What a label of these settings carries of itself."""
-    prepared = qe.prepare(atoms, settings(**changes), step or NextAttempt(), cores=1, walltime=600)
+    prepared = by.prepare(atoms, settings(**changes), step or NextAttempt(), cores=1, walltime=600)
     return {f"dft_{key}": value for key, value in prepared.common.items()}
 
 
@@ -81,6 +83,36 @@ def test_a_pseudopotential_that_was_changed_under_its_name_is_another(tmp_path: 
 
 def test_what_others_do_not_say_is_no_difference() -> None:
     assert mixed([{}, said(AL), {"name": "of somebody"}, {"dft_ecutwfc": 16.0}]) is None
+
+
+def test_labels_of_two_calculators_or_two_arguments_are_a_mixed_set(tmp_path: Path) -> None:
+    labelled = AL.copy()
+    labelled.info |= {"name": "one"} | said(
+        AL, by=code("ase"), calculator="tblite.ase.TBLite", arguments={"method": "GFN2-xTB"}
+    )
+    write_frames(tmp_path / "label.extxyz", [labelled])
+    first = read_frames(tmp_path / "label.extxyz")[0].info
+    assert first["dft_functional"] == 'tblite.ase.TBLite {"method": "GFN2-xTB"}'
+    other = said(AL, by=code("ase"), calculator="tblite.ase.TBLite", arguments={"method": "GFN1-xTB"})
+    assert mixed([first, first]) is None
+    assert "labels of different functional" in str(mixed([first, other]))
+    assert "labels of different DFT code: ase (one) and quantum_espresso" in str(mixed([first, said(AL)]))
+
+
+@pytest.mark.skipif(not Path("/usr/share/abinit/psp").is_dir(), reason="apt-get install abinit-data")
+def test_abinit_says_the_same_of_itself_in_rydbergs() -> None:
+    own = {"pseudo_dir": "/usr/share/abinit/psp", "pseudopotentials": {"Al": "13al.pspnc"}}
+    found = said(AL, by=code("abinit"), **own)
+    assert (found["dft_ecutwfc"], found["dft_smearing"], found["dft_degauss"], found["dft_nspin"]) == (
+        16,
+        "mv",
+        0.02,
+        1,
+    )
+    assert found["dft_pseudopotentials"].startswith("Al:13al.pspnc:")
+    assert mixed([found, said(AL, by=code("abinit"), **own)]) is None
+    warmer = said(AL, by=code("abinit"), **own, extra={"abinit": {"tsmear": 0.02}})
+    assert "width of the smearing (Ry): 0.02 (number 0) and 0.04" in str(mixed([found, warmer]))
 
 
 def test_the_smearing_contribution_is_part_of_a_label() -> None:
