@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlipbatch.store.project import Project
 
 
-def wish(action: str, paths: list[Path], states: set[JobState], *, dry_run: bool) -> None:
+def wish(action: str, paths: list[Path], states: set[JobState], *, dry_run: bool, as_json: bool) -> None:
     """Do `action` to those jobs at or below `paths` that are in one of `states`. Raises InputError where there is none."""
     from mlipbatch.cli.paths import jobs_below
     from mlipbatch.engine.requests import obey
@@ -22,9 +22,12 @@ def wish(action: str, paths: list[Path], states: set[JobState], *, dry_run: bool
     chosen = [job for job in jobs if _state(project, job) in states]
     if not chosen:
         raise InputError(f"no job there is {' or '.join(sorted(states))}: nothing to {action}")
+    handed = False if dry_run else obey(project, action, chosen)
     if not dry_run:
-        handed = obey(project, action, chosen)
         common.say("handed to the daemon" if handed else "done")
+    if as_json:
+        common.result_json({"action": action, "jobs": chosen, "dry_run": dry_run, "handed_to_daemon": handed})
+        return
     for job in chosen:
         common.result(job)
 

@@ -60,7 +60,8 @@ def test_a_failed_job_says_why_and_retry_puts_it_back(session: Session) -> None:
     assert [row["id"] for row in rows] == ["gen000/generate/bad"]
     assert mb("retry", folder, "--dry-run") == "gen000/generate/bad\n"
     assert session.states()["bad"] == "FAILED"
-    assert mb("retry", str(session.project.jobs)) == "gen000/generate/bad\n"
+    told = json.loads(mb("retry", str(session.project.jobs), "--json"))
+    assert told == {"action": "retry", "jobs": ["gen000/generate/bad"], "dry_run": False, "handed_to_daemon": False}
     assert session.states() == {"bad": "PENDING", "good": "DONE"}
     with pytest.raises(InputError, match="nothing to retry"):
         mb("retry", folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -90,12 +91,16 @@ def test_a_killed_daemon_is_followed_at_once_and_stop_ends_one(
     assert ran.read_text() == "x\n"
     assert "has left" in mlipbatch("stop", str(session.project.root))
     assert "no daemon serves" in mlipbatch("stop", str(session.project.root))
+    nobody = json.loads(mlipbatch("stop", str(session.project.root), "--json"))
+    assert (nobody["served_by"], nobody["stopped"]) == (None, True)
 
 
 def test_a_suspended_daemon_that_was_followed_stops_when_it_goes_on(session: Session, daemons: Daemons) -> None:
+    mlipbatch("pause", str(session.project.root))
     old = daemons.start()
-    until(lambda: daemons.serving(1))
-    old.send_signal(signal.SIGSTOP)
+    until(lambda: "candidates" in session.states())
+    old.send_signal(signal.SIGSTOP)  # with nothing half sent, which it might end
+    mlipbatch("resume", str(session.project.root))
     clock = VirtualClock()
     watch = Watch(clock)
     time.sleep(0.2)
@@ -123,12 +128,13 @@ def test_a_paused_project_submits_nothing_and_looks_after_what_runs(
     (session.folder("waits") / "HOLD").touch()
     daemons.start()
     until(lambda: session.state("runs") is JobState.RUNNING)
-    mlipbatch("pause", str(session.project.root), "--because", "the group meeting")
+    told = mlipbatch("pause", str(session.project.root), "--because", "the group meeting", "--json")
+    assert json.loads(told)["because"] == "the group meeting"
     (session.folder("waits") / "HOLD").unlink()
     gate.touch()
     until(lambda: session.state("runs") is JobState.DONE)
     assert session.state("waits") is JobState.PENDING
     assert "paused: the group meeting" in mlipbatch("status", str(session.project.root))
     assert "the group meeting" in mlipbatch("why", str(session.folder("waits")))
-    mlipbatch("resume", str(session.project.root))
+    assert json.loads(mlipbatch("resume", str(session.project.root), "--json"))["was_paused"] is True
     until(lambda: session.state("waits") is JobState.DONE)
