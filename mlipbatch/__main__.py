@@ -2,4 +2,5 @@
 
 from mlipbatch.cli.main import main
 
-main()
+if __name__ == "__main__":  # not where a process that it started imports it
+    main()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from mlipbatch.core.job import JobEntry
 from mlipbatch.core.state import QueueState
@@ -28,9 +28,8 @@ SAID: tuple[tuple[str, QueueState], ...] = (
 """What a scheduler writes at the end of a job's own log: where it keeps no accounting, nothing else tells a week later."""
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What is known of a job's last attempt."""
+class Evidence(NamedTuple):
+    """What is known of a job's last attempt. A tuple: hundreds are made in one tick."""
 
     token: str  # empty where no intent was written
     scheduler_id: str  # empty where the scheduler's answer never came
@@ -82,8 +81,7 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
     last = claim.read_claim(attempt, claims)
     given_up = last is not None and last.token == claim.REVOKED
     ran = claim.read_claim(attempt, claims - 1) if given_up else last
-    return replace(
-        sent,
+    return sent._replace(
         started="started" in there,
         exit_code=_number(_read(attempt, "exit", there)),
         claims=claims,
@@ -100,8 +98,7 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
 def _sent(attempt: Path, there: set[str]) -> Evidence:
     """What was written before and after it was handed to the scheduler."""
     intent = jobfolder.read_record(attempt / "submit.yaml")
-    return replace(
-        NOTHING,
+    return NOTHING._replace(
         token=str(intent.get("token", "")),
         scheduler_id=_read(attempt, "job_id", there),
         walltime_s=float(_whole(intent.get("walltime_s")) or 0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -123,13 +123,14 @@ def _changed(rows: sqlite3.Connection, jobs: Path, group: str) -> Iterator[str]:
         yield from (name for (name, mtime), now in zip(chunk, seen, strict=True) if now != mtime)
 
 
-def _read(rows: sqlite3.Connection, jobs: Path, group: str, names: Iterable[str], litter: set[str]) -> dict[str, str]:
+def _read(rows: sqlite3.Connection, jobs: Path, group: str, names: Sequence[str], litter: set[str]) -> dict[str, str]:
     """Read these folders into the table."""
     aside: dict[str, str] = {}
-    root, rest = f"{jobs}/{group}", iter(names)
-    while chunk := list(islice(rest, AT_ONCE)):
+    root = f"{jobs}/{group}"
+    looks = zip(names, listing.each(listing.read, (f"{root}/{name}" for name in names), len(names)), strict=True)
+    while chunk := list(islice(looks, AT_ONCE)):
         table: list[tuple[str, str | None, int, int, int]] = []
-        for name, seen in zip(chunk, listing.each(listing.read, (f"{root}/{name}" for name in chunk)), strict=True):
+        for name, seen in chunk:
             if seen is None:
                 rows.execute("DELETE FROM jobs WHERE id = ?", (f"{group}/{name}",))
                 continue

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlipbatch.store.durable import sync_folder, write_text
+from mlipbatch.store.durable import read_small, sync_folder, write_text
 
 CLAIM, REVOKED = "claim", "revoked"
 FURTHER = f"{CLAIM}."  # and a number: the claims after the first
@@ -38,7 +38,7 @@ def read_claim(attempt: Path, taken: int) -> Claim | None:
     if not taken:
         return None
     try:
-        words = (attempt / slot(taken - 1)).read_text(errors="replace").split()
+        words = read_small(f"{attempt}/{slot(taken - 1)}").decode(errors="replace").split()
     except OSError:
         return None
     token, scheduler_id, restart, *_ = *words, "", "", ""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -42,9 +41,8 @@ class Moved(Unreadable):
     """A job that is in another state than its mover believed: it is looked at again, and nothing was changed."""
 
 
-@dataclass(frozen=True)
-class Look:
-    """What one listing of a job folder tells."""
+class Look(NamedTuple):
+    """What one listing of a job folder tells. A tuple: a rebuilt index makes one of every job."""
 
     state: JobState
     held: bool
@@ -62,16 +60,19 @@ def look(folder: Path) -> Look:
 
 def understand(folder: Path | str, names: Collection[str]) -> Look:
     """`look` where the names in the folder are known already."""
-    states = STATES.keys() & names
+    states, attempts, hidden = [], 0, False
+    for name in names:  # one pass: a million folders are read so
+        if name in STATES:
+            states.append(name)
+        elif name.startswith(ATTEMPT) and name[8:].isdigit():
+            attempts = max(attempts, int(name[8:]))
+        elif name[0] == ".":
+            hidden = True
     if not states:
         raise Unreadable(f"{folder} has no state file; make an empty file PENDING there to have it run")
-    state = (
-        states.pop()
-        if len(states) == 1
-        else max(states, key=lambda name: (os.lstat(f"{folder}/{name}").st_mtime_ns, name))
-    )
-    attempts = [int(name[8:]) for name in names if name.startswith(ATTEMPT) and name[8:].isdigit()]
-    return Look(STATES[state], HOLD in names, max(attempts, default=0), bool(drafts.among(names)))
+    if len(states) > 1:
+        states.sort(key=lambda name: (os.lstat(f"{folder}/{name}").st_mtime_ns, name))
+    return Look(STATES[states[-1]], HOLD in names, attempts, hidden and bool(drafts.among(names)))
 
 
 def read_spec(folder: Path) -> JobSpec:

@@ -6,8 +6,9 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import chain, islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ SLOW_S, THREADS, SAMPLE = (
     16,
     64,
 )  # a look that takes longer than this travelled over a network: then many at a time
+VERY_MANY, PROCESSES, CHUNK = 100_000, 4, 2000  # to start a process costs as much as to look at 10,000 folders
 
 
 def folders(parent: Path) -> list[str]:
@@ -106,17 +108,32 @@ def read(folder: str) -> tuple[int, jobfolder.Look | str] | None:
         return UNSETTLED, str(error)
 
 
-def each(look: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """`look` at every item, in order: one after the other on a disk of this machine, many at a time over a network."""
+def each(look: Callable[[A], B], items: Iterable[A], number: int = 0) -> Iterator[B]:
+    """`look` at every item, in order: one after the other on a disk of this machine, many at a time over a network.
+
+    `number` of items, where it is known and `look` is a function of a module: very many are shared among processes.
+    """
     rest = iter(items)
     first = list(islice(rest, SAMPLE))
     begun = time.perf_counter()
     seen = [look(item) for item in first]
-    slow = bool(first) and time.perf_counter() - begun > SLOW_S * len(first)
-    return chain(seen, _in_threads(look, rest) if slow else map(look, rest))
+    if first and time.perf_counter() - begun > SLOW_S * len(first):
+        return chain(seen, _in_threads(look, rest))
+    return chain(seen, _in_processes(look, rest) if number >= VERY_MANY else map(look, rest))
 
 
 def _in_threads(look: Callable[[A], B], items: Iterator[A]) -> Iterator[B]:
     with ThreadPoolExecutor(THREADS) as threads:
         while chunk := list(islice(items, 100 * THREADS)):
             yield from threads.map(look, chunk)
+
+
+def _in_processes(look: Callable[[A], B], items: Iterator[A]) -> Iterator[B]:
+    """On a disk of this machine half of a look is Python. Where no process can be started, in this one."""
+    chunk: list[A] = []
+    try:
+        with ProcessPoolExecutor(min(PROCESSES, os.cpu_count() or 1), get_context("spawn")) as processes:
+            while chunk := list(islice(items, VERY_MANY)):
+                yield from list(processes.map(look, chunk, chunksize=CHUNK))
+    except (OSError, BrokenExecutor):
+        yield from map(look, chain(chunk, items))

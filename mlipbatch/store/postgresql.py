@@ -67,6 +67,3 @@ def tables(database: Any) -> Tables:
 def begin(shared: Shared, asked: Tables) -> None:
     """Nobody else adds labels of this project until the transaction ends; those who read do not wait."""
     asked.execute(ADDING, (shared.project,))
-    for key in ("uuid", "project"):
-        if asked.execute("SELECT to_regclass(?)", (f"mlipbatch_{key}",)) == [(None,)]:
-            asked.execute(f"CREATE INDEX IF NOT EXISTS mlipbatch_{key} ON text_key_values (value) WHERE key = '{key}'")

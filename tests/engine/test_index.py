@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -256,3 +259,30 @@ def test_a_cache_that_breaks_while_it_is_used_costs_a_tick(session: Session) -> 
     session.campaign.tick()
     assert not session.campaign.paused
     assert session.finish() == {"one": "DONE", "two": "DONE"}
+
+
+@pytest.mark.parametrize("possible", [True, False])
+def test_very_many_are_read_by_several_processes_where_any_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, possible: bool
+) -> None:
+    jobs = tmp_path / "jobs"
+    of_one = [name for name in sorted(EDITS) if name not in {"delete a group", "pack", "unpack"}]
+    for number in range(250):
+        job = f"gen000/scf/{number:03d}"
+        make(jobs, job)
+        EDITS[of_one[number % len(of_one)]](jobs, job)
+    began: list[str] = []
+
+    def start(*arguments: Any, **options: Any) -> ProcessPoolExecutor:
+        began.append("processes")
+        if not possible:
+            raise OSError(errno.ENOSYS, "no semaphores here")
+        return ProcessPoolExecutor(*arguments, **options)
+
+    monkeypatch.setattr(listing, "ProcessPoolExecutor", start)
+    monkeypatch.setattr(listing, "VERY_MANY", 100)
+    monkeypatch.setattr(listing, "CHUNK", 7)
+    with closing(Index(jobs)) as index:
+        index.load()
+        assert indexed(index) == walked(jobs)
+    assert began
