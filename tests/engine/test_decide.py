@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from mlipbatch.core.job import Ending, JobEntry
@@ -41,7 +39,7 @@ def entry(state: JobState) -> JobEntry:
 def seen(scheduler_id: str = "7", exit_code: int | None = None, **rest: object) -> Evidence:
     claims = 1 if rest.get("started") or exit_code is not None else 0
     made = Evidence("mb-1", scheduler_id, False, exit_code, walltime_s=100, claims=claims, node="n1")
-    return replace(made, **rest)  # type: ignore[arg-type]
+    return made._replace(**rest)
 
 
 STARTED = seen(started=True)
@@ -126,7 +124,7 @@ ROWS: list[tuple[str, JobState, Evidence, Snapshot | None, Counted, Step]] = [
     (
         "told already",
         RUN,
-        replace(TAKEN, killed="silent"),
+        TAKEN._replace(killed="silent"),
         allocations(Q.RUNNING, Q.RUNNING, 5000),
         Counted(silent_s=950),
         Wait(),
@@ -134,7 +132,7 @@ ROWS: list[tuple[str, JobState, Evidence, Snapshot | None, Counted, Step]] = [
     (
         "killed as silent by its batch",
         RUN,
-        replace(TAKEN, killed="silent", exit_code=143, settled=True),
+        TAKEN._replace(killed="silent", exit_code=143, settled=True),
         allocations(Q.RUNNING, Q.RUNNING),
         NOTHING,
         ended(143, silent=True),
