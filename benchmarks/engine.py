@@ -6,7 +6,8 @@ python benchmarks/engine.py --jobs 10000,100000,1000000 --json engine.json
 A real project (see engine_tree.py) in a temporary folder, the real loop, and a scheduler that answers at once and has no room.
 Every start is a process of its own. Times are the best of --repeats, those of ticks the median. A change is a job that says that
 it has started: a marker in the inbox and a file in its attempt become a transition from SUBMITTED to RUNNING. `idle_tick_mean_s`
-includes the rounds through all folders that look for edits by hand; `*_of_find` are what restart and rebuild are judged by.
+includes the rounds through all folders that look for edits by hand; `*_of_find` are what restart and rebuild are judged by, and
+`floor_100_changes_s` is what the system calls of 100 changes take in a bare loop.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from mlipbatch.store.cache import PLACE, cache_file
 from mlipbatch.store.durable import unsynced
 from mlipbatch.store.project import Project
 
-CHANGES, ROUNDS, IDLE_TICKS = 100, 4, 200
+CHANGES, ROUNDS, FLOOR_ROUNDS, IDLE_TICKS = 100, 4, 2, 200
 PEERS_UP_TO = 100_000  # jobs: signac wants half an hour to make a million
 
 
@@ -129,6 +130,7 @@ def measure(root: Path, jobs: int, options: argparse.Namespace) -> dict[str, flo
     found["rebuild_peak_rss_mb"] = max(start["rss_mb"] for start in rebuilds)
     found["cold_start_of_find"] = found["cold_start_s"] / found["find_s"]
     found["rebuild_of_find"] = found["rebuild_s"] / found["find_s"]
+    found["tick_100_changes_of_floor"] = found["tick_100_changes_s"] / found["floor_100_changes_s"]
     found |= {"inodes_a_job": tree_inodes(project), "find_here_only_s": best(lambda: find(project, 4), 2)}
     if options.peers and jobs <= PEERS_UP_TO:
         say(f"{jobs}: as many of the peers' own")
@@ -204,31 +206,58 @@ def ticks(project: Project) -> dict[str, float]:
     first = seconds(campaign.tick)
     campaign.tick()
     idle = [seconds(campaign.tick) for _ in range(IDLE_TICKS)]
-    numbers = iter(range(2 * ROUNDS * CHANGES))
+    numbers = iter(range((2 * ROUNDS + FLOOR_ROUNDS) * CHANGES))
     own = [changed(campaign, numbers, unsynced()) for _ in range(ROUNDS)]
     durable = [changed(campaign, numbers, nullcontext()) for _ in range(ROUNDS)]
     snapshot.write(project, snapshot.picture(campaign, 0.0))
     if campaign.paused:
         raise SystemExit(campaign.paused)
     campaign.index.close()
+    bare = [floor(project, numbers) for _ in range(FLOOR_ROUNDS)]
     return {
         "first_tick_s": first,
         "idle_tick_s": statistics.median(idle),
         "idle_tick_mean_s": statistics.fmean(idle),
         "tick_100_changes_s": statistics.median(own),
         "tick_100_changes_durable_s": statistics.median(durable),
+        "floor_100_changes_s": statistics.median(bare),
         "rss_mb": peak_mb(),
     }
 
 
 def changed(campaign: Campaign, numbers: Iterator[int], how: Any) -> float:
-    for number in [next(numbers) for _ in range(CHANGES)]:
-        (campaign.project.jobs / tree.GROUP / tree.name(number) / "attempt-1" / "started").write_text("here\n")
-        (campaign.project.inbox / f"{tree.token(number)}.started").touch()
+    begin(campaign.project, numbers)
     with how:
         took = seconds(campaign.tick)
     campaign.tick()
     return took
+
+
+def begin(project: Project, numbers: Iterator[int]) -> list[int]:
+    """The next jobs say that they have started."""
+    chosen = [next(numbers) for _ in range(CHANGES)]
+    for number in chosen:
+        (project.jobs / tree.GROUP / tree.name(number) / "attempt-1" / "started").write_text("here\n")
+        (project.inbox / f"{tree.token(number)}.started").touch()
+    return chosen
+
+
+def floor(project: Project, numbers: Iterator[int]) -> float:
+    """The system calls alone that as many starts cannot do without, in a bare loop on the same folders."""
+    chosen = begin(project, numbers)
+    inbox, group = str(project.inbox), f"{project.jobs}/{tree.GROUP}"
+    begun = time.perf_counter()
+    os.listdir(inbox)  # noqa: PTH208  pathlib costs more than the calls
+    for number in chosen:
+        job = f"{group}/{tree.name(number)}"
+        os.listdir(f"{job}/attempt-1")  # noqa: PTH208
+        os.rename(f"{job}/SUBMITTED", f"{job}/RUNNING")  # noqa: PTH104
+        os.close(os.open(job, os.O_RDONLY))  # to be synced
+        history = os.open(f"{job}/history.log", os.O_WRONLY | os.O_APPEND)
+        os.write(history, b"2026-01-05T08:00:00Z  SUBMITTED -> RUNNING  started as 1\n")
+        os.close(history)
+        os.unlink(f"{inbox}/{tree.token(number)}.started")  # noqa: PTH108
+    return time.perf_counter() - begun
 
 
 def peak_mb() -> float:
