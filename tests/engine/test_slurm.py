@@ -98,3 +98,24 @@ def test_a_member_that_hangs_is_ended_and_its_neighbours_go_on(project: Project,
     drop_request(project, "cancel", ["gen000/generate/hangs"])
     session.until(lambda: session.state("hangs") is JobState.FAILED)
     assert session.runs() == [f"j00{n}" for n in range(6)]
+
+
+def test_a_task_of_an_array_takes_what_another_has_not_begun_and_both_are_told_apart(
+    project: Project, slurm: Path
+) -> None:
+    site = cluster_site(max_queued=4, max_array=4, bundle=8, cores_per_node=1)
+    session = ClusterSession(project, site, cores=4)
+    names = [
+        f"j{n:03d}" for n in range(16)
+    ]  # dealt out to four tasks, two of which run at a time; the first gets the slow ones
+    session.add(*(bash(j, f"echo {j} >> {session.ran}; sleep {0.1 if n % 4 else 2.5}") for n, j in enumerate(names)))
+    assert set(session.finish(120).values()) == {"DONE"}
+    attempts = [session.folder(name) / "attempt-1" for name in names]
+    sent_as = [(attempt / "job_id").read_text().strip() for attempt in attempts]
+    ran_as = [(attempt / "claim").read_text().split()[1] for attempt in attempts]
+    assert len(session.submissions()) == 1
+    assert len(set(sent_as)) == 4
+    assert all("_" in scheduler_id for scheduler_id in sent_as)
+    assert set(ran_as) <= set(sent_as)
+    assert sent_as != ran_as
+    assert session.runs() == names
