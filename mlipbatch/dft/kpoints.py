@@ -47,6 +47,8 @@ def irreducible(atoms: Atoms, mesh: Mesh) -> int:
 
     Without spglib, or where it finds nothing, after time reversal alone.
     """
+    if mesh == GAMMA:
+        return 1
     total = int(np.prod(mesh))
     own_partners = int(np.prod([1 if points % 2 else 2 for points in mesh]))  # k and -k are the same point
     most = (total + own_partners) // 2

@@ -29,6 +29,8 @@ def launch(command: str, cores: int) -> str:
 
 def fewest_kpoints(atoms: Atoms, mesh: Mesh) -> int:
     """At least so many irreducible k-points has the mesh: all of them over the crystal's operations and time reversal."""
+    if math.prod(mesh) == 1:  # large cells, whose operations spglib would look for as long as for anything
+        return 1
     return math.ceil(math.prod(mesh) / (2 * _operations(atoms)))
 
 
