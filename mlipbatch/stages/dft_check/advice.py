@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mlipbatch.stages.dft_check.differences import Differences
 from mlipbatch.stages.dft_check.judge import Judged, Tolerance
 from mlipbatch.stages.dft_check.plan import CUTOFF, DEGAUSS, DENSITY, SPACING
+from mlipbatch.stages.numbers import num
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def _sentence(one: Judged, density: float | None, tolerance: Tolerance) -> str:
     why = f"at {mine:g} {quantity.unit} errors are {', '.join(off)}" if off else "a value finer than it is off by more"
     if one.enough is None:
         further = "larger" if quantity.upward else "smaller"
-        return f"{named} is too coarse ({why}), and so is all that was scanned: go on with {further} {quantity.option}."
+        rest = f"nor is any other but perhaps {one.reference:g}"
+        return f"{named} is not fine enough ({why}), {rest}: go on with {further} {quantity.option}."
     verb = "Raise" if quantity.upward else "Lower"
     beside = f" ({DENSITY} {density:g} Ry)" if quantity.key == CUTOFF and density else ""
     return f"{verb} {quantity.key} from {mine:g} to {one.enough:g} {quantity.unit}{beside}: {why}."
@@ -60,6 +62,6 @@ def _of_differences(found: Differences, tolerance: Tolerance) -> tuple[bool, lis
         return False, [f"Forces and energies cannot be compared: no labels of {', '.join(found.lacking)}."]
     agrees = found.force <= tolerance.force and found.stress <= tolerance.stress
     how = "agree" if agrees else "do NOT agree"
-    off = f"off by {found.force:.2g} meV/A and {found.stress:.2g} GPa"
+    off = f"off by {num(found.force, 2)} meV/A and {num(found.stress, 2)} GPa"
     pulay = "" if found.pulay is None else f" (Pulay stress, in energies at one cutoff only: {found.pulay:+.2g} GPa)"
     return agrees, [f"Forces and pressure {how} with finite differences of the energy: {off}{pulay}."]

@@ -115,7 +115,7 @@ def differences(atoms: Atoms, results: Mapping[str, Result]) -> Differences:
         slope = _slope(results, f"{name}-{component.word}", "", 2 * STEP)
         if own is not None and slope is not None:
             rows.append(ForceRow(component, float(own.forces[component.atom, component.axis]), -slope))
-    change = atoms.get_volume() * ((1 + STRAIN) ** 3 - (1 - STRAIN) ** 3)  # A^3
+    change = float(atoms.get_volume()) * ((1 + STRAIN) ** 3 - (1 - STRAIN) ** 3)  # A^3
     waves, cutoff = (_slope(results, f"{name}-volume", end, change) for end in (f"-{WAVES}", ""))
     wanted = [
         f"{name}-{component.word}{sign}" for component in components(atoms.get_chemical_symbols()) for sign in SIGNS

@@ -11,6 +11,7 @@ import numpy as np
 from mlipbatch.config.model import DFTConfig
 from mlipbatch.stages.dft_check.plan import Scan, calculation
 from mlipbatch.stages.dft_check.result import GPA, Result
+from mlipbatch.stages.numbers import num
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -39,11 +40,11 @@ class Errors:
     def too_large(self, tolerance: Tolerance) -> list[str]:
         """Those of energy differences, forces and stress that are not within it, as words of a sentence."""
         found = (
-            (self.difference, tolerance.energy, "{:.2g} meV/atom in energy differences"),
-            (self.force, tolerance.force, "{:.2g} meV/A in forces"),
-            (self.stress, tolerance.stress, "{:.2g} GPa in stress"),
+            (self.difference, tolerance.energy, "meV/atom in energy differences"),
+            (self.force, tolerance.force, "meV/A in forces"),
+            (self.stress, tolerance.stress, "GPa in stress"),
         )
-        return [words.format(error) for error, allowed, words in found if error > allowed]
+        return [f"{num(error, 2)} {words}" for error, allowed, words in found if error > allowed]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from mlipbatch import __version__
 from mlipbatch.config.resources import resource
 from mlipbatch.stages.dft_check.judge import Errors, Judged, Tolerance
 from mlipbatch.stages.dft_check.summary import Summary
-from mlipbatch.stages.dft_check.text import held, number
-from mlipbatch.stages.report_svg import Point, padded, plot
-from mlipbatch.stages.report_svg import number as axis_number
+from mlipbatch.stages.dft_check.text import held
+from mlipbatch.stages.numbers import num
+from mlipbatch.stages.report_svg import Point, number, padded, plot
 
 Value = Callable[[Errors], float]
 SMALLEST = 1e-3  # in each unit: below it a logarithm shows the SCF's own residual
@@ -29,7 +29,7 @@ def render(found: Summary, numbers: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"num": number}
+    environment.filters |= {"num": num}
     drawn = [
         {"held": held(one, found.config), "plots": [Markup(svg) for svg in _plots(one, found.tolerance)]}  # noqa: S704  escaped in report_svg
         for one in found.judged
@@ -56,11 +56,11 @@ def _plot(one: Judged, title: str, unit: str, allowed: float, points: Sequence[P
     picture.axes(f"{quantity.key}, {quantity.unit}", f"error of {title}, {unit}")
     at = picture.y(allowed)
     picture.rule((picture.x.start, at), (picture.x.end, at), "goal")
-    picture.text(picture.x.end, at - 5, f"tolerance {axis_number(allowed)}", "note end")
+    picture.text(picture.x.end, at - 5, f"tolerance {number(allowed)}", "note end")
     picture.line(points, "line test")
     for x, error in points:
         mine = x == one.scan.campaign
-        tip = f"{quantity.key} {x:g} {quantity.unit}{', the campaign' if mine else ''}\n{number(error)} {unit}"
+        tip = f"{quantity.key} {x:g} {quantity.unit}{', the campaign' if mine else ''}\n{num(error)} {unit}"
         picture.mark("diamond" if mine else "dot", x, error, "test" if mine else "train", tip)
     return picture.render(f"Error of {title} against {quantity.key}")
 

@@ -7,8 +7,8 @@ from mlipbatch.stages.dft_check.differences import AXES, STEP, STRAIN, Differenc
 from mlipbatch.stages.dft_check.judge import Judged, Row
 from mlipbatch.stages.dft_check.plan import CUTOFF, DENSITY, QUANTITIES
 from mlipbatch.stages.dft_check.summary import Summary
+from mlipbatch.stages.numbers import NONE, num
 
-NONE = "-"
 COLUMNS = (  # heading, its unit, width
     ("energy", "meV/atom", 9),
     ("difference", "meV/atom", 11),
@@ -57,7 +57,7 @@ def _row_text(row: Row, one: Judged) -> str:
         if errors is None
         else [errors.energy, errors.difference, errors.force, errors.force_rms, errors.stress]
     )
-    cells = [*(number(value) for value in values), number(row.smearing), number(row.seconds)]
+    cells = [*(num(value) for value in values), num(row.smearing), num(row.seconds)]
     moved = f"  moment {errors.moment:+.2f}/atom" if errors and errors.moment and errors.moment > 0.005 else ""
     padded = "".join(f"{cell:>{column[2]}}" for cell, column in zip(cells, COLUMNS, strict=True))
     return f"{row.value:>8g}{mark} {padded}  {' '.join(dict.fromkeys(row.kpoints))}{moved}"
@@ -73,18 +73,3 @@ def _difference_text(found: Differences) -> list[str]:
             value = NONE if slope is None else f"{slope:.3f}"
             lines.append(f"  {f'pressure, {words}, GPa':<44}{found.pressure:>10.3f}{value:>10}")
     return lines
-
-
-def number(value: float | None) -> str:
-    """Three significant digits; a dash for what is not there."""
-    if value is None:
-        return NONE
-    return (
-        "0"
-        if value == 0
-        else f"{value:.0f}"
-        if abs(value) >= 100
-        else f"{value:.3g}"
-        if abs(value) >= 0.01
-        else f"{value:.1g}"
-    )
