@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,13 +13,14 @@ from mlipbatch.cli import common
 from mlipbatch.cli.daemon import CoresOption, SiteOption
 from mlipbatch.cli.label import serve
 from mlipbatch.config.errors import InputError
-from mlipbatch.core.frames import NAME, REASON
+from mlipbatch.core.frames import REASON
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from mlipbatch.config.model import Config
     from mlipbatch.stages.dft_check.plan import Calculation, Scan
+    from mlipbatch.stages.dft_check.result import Result
     from mlipbatch.store.project import Project
 
 dft = typer.Typer(help="Is DFT itself converged?", no_args_is_help=True)
@@ -63,13 +64,10 @@ def check(
     Exit code 0: the campaign's values are fine enough; 1: change them as recommended; 2: wrong input, nothing was written.
     Stopped or killed, the same command goes on; with more values it keeps the labels it has. They never become training data.
     """
-    from mlipbatch.config import load_config
     from mlipbatch.engine import factory
     from mlipbatch.stages.dft_check import plan, text
     from mlipbatch.stages.dft_check.judge import Tolerance
-    from mlipbatch.stages.dft_check.plan import name_of
     from mlipbatch.stages.dft_check.report import PAGE, write
-    from mlipbatch.stages.dft_check.result import result_of
     from mlipbatch.stages.dft_check.summary import summarise
 
     allowed = Tolerance(_positive(tolerance, "--tolerance"), _positive(force_tolerance, "--force-tolerance"),
@@ -84,20 +82,17 @@ def check(
     chosen = _structures(config, project, structures, wanted)
     scans = plan.scans(config, chosen, given)
     every = _calculations(config, scans, chosen)
+    cost = _cost(config, every, project)
     if dry_run:
-        _tell(config, scans, every, project)
+        common.result("\n".join([*_planned(scans, chosen), cost]))
         return
     folder = out or (project.root if project else source.parent) / "dft-check"
     if not folder.parent.is_dir():
         raise InputError(f"there is no folder {folder.parent}; make it first", file=str(folder))
     jobs = factory.open_scan(chosen, [one.frame() for one in every.values()], source, folder)
+    common.say(f"{cost}; in {folder}, and what is there already is kept")
     serve(jobs, cores, site)
-    labelled = factory.collect(jobs, load_config(jobs.config))
-    for atoms in labelled.given_up:
-        if name_of(atoms) in every:
-            common.say(f"{name_of(atoms)}: {atoms.info[REASON]}")
-    results = {name_of(atoms): result_of(atoms) for atoms in labelled.labels}
-    found = summarise(config, chosen, scans, results, allowed)
+    found = summarise(config, chosen, scans, _results(jobs, every), allowed)
     numbers = write(folder, found)
     if as_json:
         common.result_json(numbers)
@@ -176,20 +171,37 @@ def _calculations(config: Config, scans: Sequence[Scan], chosen: Sequence[Atoms]
     return every
 
 
-def _tell(config: Config, scans: Sequence[Scan], every: Mapping[str, Calculation], project: Project | None) -> None:
-    """What would be calculated, and what it takes."""
+def _results(jobs: Project, every: Collection[str]) -> dict[str, Result]:
+    """The labels by name; says why others were given up."""
+    from mlipbatch.config import load_config
+    from mlipbatch.engine import factory
+    from mlipbatch.stages.dft_check.plan import name_of
+    from mlipbatch.stages.dft_check.result import result_of
+
+    labelled = factory.collect(jobs, load_config(jobs.config))
+    for atoms in labelled.given_up:
+        if name_of(atoms) in every:
+            common.say(f"{name_of(atoms)}: {atoms.info[REASON]}")
+    return {name_of(atoms): result_of(atoms) for atoms in labelled.labels}
+
+
+def _planned(scans: Sequence[Scan], chosen: Sequence[Atoms]) -> Iterator[str]:
+    """What would be calculated, in lines."""
+    from mlipbatch.stages.dft_check.plan import name_of
+
+    for scan in scans:
+        yield f"{scan.quantity.key}, {scan.quantity.unit}: {' '.join(f'{value:g}' for value in scan.values)}"
+    for atoms in chosen:
+        yield f"structure: {name_of(atoms)}, {len(atoms)} atoms"
+
+
+def _cost(config: Config, every: Mapping[str, Calculation], project: Project | None) -> str:
+    """What all calculations take."""
     from mlipbatch.cli.structure_files import duration
     from mlipbatch.config.scf_cost import Model
     from mlipbatch.stages import timings
     from mlipbatch.stages.dft_check.cost import seconds
 
-    for scan in scans:
-        quantity = scan.quantity
-        common.result(f"{quantity.key}, {quantity.unit}: {' '.join(f'{value:g}' for value in scan.values)}")
-    for name in dict.fromkeys(str(one.atoms.info[NAME]) for one in every.values()):
-        common.result(f"structure: {name}")
     model = timings.learned(project).model if project else Model()
-    took = seconds(config, list(every.values()), model)
-    common.result(
-        f"{len(every)} DFT calculations, about {duration(took)} on {config.jobs.dft_cores} cores, one after the other"
-    )
+    took, cores = seconds(config, list(every.values()), model), config.jobs.dft_cores
+    return f"{len(every)} DFT calculations, about {duration(took)} one after the other, on {cores} core{'s'[: cores - 1]} each"

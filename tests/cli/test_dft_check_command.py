@@ -13,7 +13,12 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from mlipbatch.cli.dft import dft
+from mlipbatch.config import load_config
 from mlipbatch.config.errors import InputError
+from mlipbatch.engine import factory
+from mlipbatch.engine.submit import make_project, read_input
+from mlipbatch.stages import label
+from mlipbatch.store.durable import write_frames
 from mlipbatch.training.labels import read_labels
 
 INPUT = """\
@@ -73,11 +78,11 @@ def test_a_low_cutoff_is_found_and_forces_are_the_slopes_of_the_energy() -> None
     assert slopes["pressure_deviation_gpa"] < 0.05
     assert abs(slopes["pressure_gpa"]) > 1
 
-    (label,) = read("dft-check/jobs/gen000/scf/structure-00000-ecutwfc=14/result.extxyz", ":")
-    assert (label.info["dft_ecutwfc"], label.info["dft_ecutrho"]) == (14, 56)
+    (one,) = read("dft-check/jobs/gen000/scf/structure-00000-ecutwfc=14/result.extxyz", ":")
+    assert (one.info["dft_ecutwfc"], one.info["dft_ecutrho"]) == (14, 56)
     assert "ecutwfc: 14" in Path("dft-check/jobs/gen000/scf/structure-00000-ecutwfc=14/job.yaml").read_text()
     with pytest.raises(InputError, match="no training data"):
-        read_labels([label])
+        read_labels([one])
 
     page = Path("dft-check/check.html").read_text()
     assert page.count("<svg") == 9
@@ -118,7 +123,7 @@ def test_a_dry_run_says_what_would_be_calculated_and_writes_nothing() -> None:
         "ecutwfc, Ry: 8 14 18",
         "kpoints_spacing, 1/A: 0.9 0.6",
         "degauss, Ry: 0.02 0.01",
-        "structure: structure-00000",
+        "structure: structure-00000, 2 atoms",
     ]
     assert "18 DFT calculations" in outcome.stdout
     assert sorted(Path().rglob("*")) == before
@@ -154,3 +159,37 @@ def test_wrong_use_is_one_sentence_and_writes_nothing(words: list[str], sentence
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
     assert sorted(Path().rglob("*")) == before
+
+
+def test_in_a_project_its_own_small_structures_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    project, _ = make_project(read_input(Path("input.yaml"), None))
+    own = []
+    for place, (kind, repeat) in enumerate([("isolated_atom", 1), ("sqs_strain_rattle", 1), ("sqs_rattle_large", 1),
+                                            ("sqs_rattle_large", 3)]):  # fmt: skip
+        atoms = bulk("Si", a=5.4 + 0.05 * place).repeat((repeat, 1, 1))
+        atoms.info |= {"name": f"own-{place}", "config_type": kind}
+        own.append(atoms)
+    write_frames(project.candidates(0, "selected"), own)
+    monkeypatch.chdir(project.root / "jobs")
+    outcome = mb("--dry-run")
+    assert [line for line in outcome.stdout.splitlines() if "structure" in line] == [
+        "structure: own-1, 2 atoms",
+        "structure: own-2, 2 atoms",
+    ]
+
+
+def test_labels_of_a_check_stay_out_of_a_shared_database_and_its_settings_out_of_label() -> None:
+    write_input(LOW + "data:\n  database: postgresql://me@server/labels\n")
+    frame = read("si.extxyz", "0")
+    frame.info |= {"name": "si", "dft_settings": "ecutwfc=30 ecutrho=120"}
+    check = factory.open_scan([frame], [frame], Path("input.yaml"), Path("check"))
+    assert load_config(check.config).data.database == ""
+    (spec,) = label.expected(check, load_config(check.config), 0)
+    assert spec.parameters["dft_settings"] == {"ecutwfc": 30, "ecutrho": 120}
+    project = factory.open_factory([frame], Path("input.yaml"), Path("labels"))
+    (spec,) = label.expected(project, load_config(project.config), 0)
+    assert "dft_settings" not in spec.parameters
+    other = frame.copy()
+    other.info["name"] = "other"
+    with pytest.raises(InputError, match="made from another input"):
+        factory.open_scan([other], [other], Path("input.yaml"), Path("check"))

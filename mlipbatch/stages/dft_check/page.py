@@ -61,7 +61,7 @@ def _plot(one: Judged, title: str, unit: str, allowed: float, points: Sequence[P
     for x, error in points:
         mine = x == one.scan.campaign
         tip = f"{quantity.key} {x:g} {quantity.unit}{', the campaign' if mine else ''}\n{num(error)} {unit}"
-        picture.mark("diamond" if mine else "dot", x, error, "test" if mine else "train", tip)
+        picture.mark("diamond" if mine else "dot", x, error, "test", tip)
     return picture.render(f"Error of {title} against {quantity.key}")
 
 
