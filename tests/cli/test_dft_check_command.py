@@ -13,12 +13,12 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from mlipbatch.cli.dft import dft
-from mlipbatch.config import load_config
+from mlipbatch.config import load_config, render_input
 from mlipbatch.config.errors import InputError
 from mlipbatch.engine import factory
-from mlipbatch.engine.submit import make_project, read_input
 from mlipbatch.stages import label
 from mlipbatch.store.durable import write_frames
+from mlipbatch.store.project import create_project
 from mlipbatch.training.labels import read_labels
 
 INPUT = """\
@@ -162,7 +162,7 @@ def test_wrong_use_is_one_sentence_and_writes_nothing(words: list[str], sentence
 
 
 def test_in_a_project_its_own_small_structures_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    project, _ = make_project(read_input(Path("input.yaml"), None))
+    project, _ = create_project(Path("silicon"), b"", render_input(Path("input.yaml")))
     own = []
     for place, (kind, repeat) in enumerate([("isolated_atom", 1), ("sqs_strain_rattle", 1), ("sqs_rattle_large", 1),
                                             ("sqs_rattle_large", 3)]):  # fmt: skip
