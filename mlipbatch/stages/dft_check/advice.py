@@ -29,8 +29,8 @@ def advise(judged: Sequence[Judged], differences: Differences, dual: float, tole
     if CUTOFF in change:
         change[DENSITY] = round(change[CUTOFF] * dual, 6)
     sentences = [_sentence(one, change.get(DENSITY), tolerance) for one in judged]
-    if DEGAUSS in change and SPACING not in change:
-        sentences.append("Narrower smearing needs denser k-points: check again with it.")
+    if DEGAUSS in change:
+        sentences.append(f"Narrower smearing needs denser k-points: check {SPACING} again with it.")
     agrees, said = _of_differences(differences, tolerance)
     good = all(one.good for one in judged) and agrees
     return Advice(good, (*sentences, *said), change)

@@ -196,6 +196,20 @@ def test_advice_where_even_the_value_beside_the_finest_is_off(config):
     assert said.change == {}
 
 
+def test_a_narrower_smearing_is_to_be_checked_again_with_its_k_points(config):
+    given = {**GIVEN, DEGAUSS: [0.04, 0.01, 0.005]}
+    _, wanted = every(config, given)
+    found = results(
+        wanted.values(), energy=lambda one: (one.name[0] == "b") * (one.settings.get("degauss", 0.02) > 0.01)
+    )
+    said = summarise(config, PAIR, every(config, given)[0], found, Tolerance()).advice
+    assert said.change == {"degauss": 0.01}
+    assert said.sentences[2:4] == (
+        "Lower degauss from 0.02 to 0.01 Ry: at 0.02 Ry errors are 1,000 meV/atom in energy differences.",
+        "Narrower smearing needs denser k-points: check kpoints_spacing again with it.",
+    )
+
+
 def test_what_is_written_says_the_same_everywhere(config):
     _, wanted = every(config)
     found = summary(config, results(wanted.values(), force=lambda one: 1e-3 * one.settings.get("ecutwfc", 40)))
