@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlipbatch.cli import common
 from mlipbatch.cli.daemon import CoresOption, SiteOption
+
+if TYPE_CHECKING:
+    from mlipbatch.store.project import Project
 
 
 def label(
@@ -22,27 +25,15 @@ def label(
 
     The job folders stay in OUT.jobs; structures that were given up go to OUT.failed.extxyz with their reason.
     """
-    from mlipbatch.cli.run import Progress
     from mlipbatch.cli.structure_files import check_output, read_structures
     from mlipbatch.config import load_config
     from mlipbatch.engine import factory
-    from mlipbatch.engine.daemon import Daemon
-    from mlipbatch.engine.place import Places
     from mlipbatch.store.durable import write_frames
-    from mlipbatch.store.lease import Locked
 
     structures = read_structures(source)
     check_output(output, source)
     project = factory.open_factory(structures, config, output.with_name(f"{output.stem}.jobs"))
-    progress = Progress()
-    try:
-        service = Daemon(Places(cores, site=site), factory.FACTORY)
-        service.serve(lambda: [project], until_finished=True, watch=progress)
-    except Locked as error:
-        common.say(str(error))
-        raise typer.Exit(common.LOCKED) from None
-    finally:
-        progress.close()
+    serve(project, cores, site)
     found = factory.collect(project, load_config(project.config))
     write_frames(output, found.labels)
     write_frames(output.with_name(f"{output.stem}.failed.extxyz"), found.given_up)
@@ -51,3 +42,22 @@ def label(
     common.result(f"{len(found.labels)} labels in {output}, {len(found.given_up)} given up")
     if found.given_up:
         raise typer.Exit(common.FAILED)
+
+
+def serve(project: Project, cores: int | None, site: str) -> None:
+    """Make the labels of a factory's project here, until none is left to make."""
+    from mlipbatch.cli.run import Progress
+    from mlipbatch.engine.daemon import Daemon
+    from mlipbatch.engine.factory import FACTORY
+    from mlipbatch.engine.place import Places
+    from mlipbatch.store.lease import Locked
+
+    progress = Progress()
+    try:
+        service = Daemon(Places(cores, site=site), FACTORY)
+        service.serve(lambda: [project], until_finished=True, watch=progress)
+    except Locked as error:
+        common.say(str(error))
+        raise typer.Exit(common.LOCKED) from None
+    finally:
+        progress.close()

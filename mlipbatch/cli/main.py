@@ -19,7 +19,7 @@ COMMANDS = {
     "pause": "pause", "resume": "resume", "stop": "stop",
     "status": "status", "ls": "ls", "show": "show", "why": "why", "retry": "retry", "cancel": "cancel",
     "archive": "archive", "clean": "clean", "doctor": "doctor", "report": "report", "data": "data", "pseudos": "pseudos",
-    "generate": "generate", "screen": "screen", "select": "select", "label": "label", "diagnose": "diagnose",
+    "dft": "dft", "generate": "generate", "screen": "screen", "select": "select", "label": "label", "diagnose": "diagnose",
     "fit": "fit", "evaluate": "evaluate", "explore": "explore", "cut": "cut",
 }  # fmt: skip
 

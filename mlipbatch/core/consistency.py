@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mlipbatch.core import frames
+
 PREFIX = "dft_"
 ALIKE = {  # Atoms.info, after PREFIX -> what it is called in a sentence
     "code": "DFT code",
@@ -26,7 +28,9 @@ def mixed(labels: Iterable[Mapping[str, Any]]) -> str | None:
     """
     seen: dict[str, tuple[str, str]] = {}  # what -> its value, and the name of the first label that says so
     for number, info in enumerate(labels):
-        name = str(info.get("name", f"number {number}"))
+        name = str(info.get(frames.NAME, f"number {number}"))
+        if info.get(frames.CONFIG_TYPE) == frames.DFT_CHECK:
+            return f"{name} was labelled for `mlipbatch dft check`, which changes settings on purpose: it is no training data"
         for what, value in _said(info):
             before, first = seen.setdefault(what, (value, name))
             if before != value:

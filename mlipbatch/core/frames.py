@@ -11,6 +11,9 @@ PARENTS = "parents"  # names of its direct parents, comma separated; empty for a
 ROOT = "root"  # name of the undistorted structure it descends from; held-out sets are split by it
 GAMMA_MAX = "gamma_max"  # extrapolation grade of the centre when it was cut
 KPOINTS = "kpoints"  # k-mesh of the structure's own, "6 6 6", for scans that must not change it
+DFT_SETTINGS = (
+    "dft_settings"  # values of `dft` in place of the campaign's, "ecutwfc=40 ecutrho=320": convergence scans only
+)
 REASON = "reason"  # why it was thrown away
 UNIT_CELL = "unit_cell"  # [3, 3] A, rows: the crystal's cell in this frame's own axes and strain; boxes are cut as repeats of it
 
@@ -42,4 +45,5 @@ GAMMA_BOX = "gamma_box"  # Atoms.arrays [n_atoms]: the grade in the box itself, 
 ISOLATED_ATOM = "isolated_atom"
 EOS_REFERENCE = "eos_reference"  # never trained on: the potential is measured against it
 EXPLORATION_CELL = "exploration_cell"
+DFT_CHECK = "dft_check"  # of convergence scans, never trained on
 ACTIVE_LEARNING = "active_learning_gen"  # + generation

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlipbatch.config import load_expanded, render_config_yaml
 from mlipbatch.config.errors import InputError
-from mlipbatch.config.model import Config
+from mlipbatch.config.model import Config, DataConfig
 from mlipbatch.core import frames
 from mlipbatch.core.job import SAFE, JobEntry, JobSpec
 from mlipbatch.core.state import JobState
@@ -18,7 +18,7 @@ from mlipbatch.stages import dft_trial, label
 from mlipbatch.stages.base import Goal, Outcome
 from mlipbatch.stages.view import View
 from mlipbatch.store import catalogue, jobfolder
-from mlipbatch.store.durable import read_frames, render_frames, write_text
+from mlipbatch.store.durable import read_frames, render_frames, write_frames
 from mlipbatch.store.project import Project, create_project
 
 if TYPE_CHECKING:
@@ -38,14 +38,40 @@ def open_factory(structures: Sequence[Atoms], source: Path, folder: Path) -> Pro
 
     Raises InputError for an unusable input, and for a folder that holds other work.
     """
-    config, reasons = load_expanded(source, check=dft_trial.check)
-    text = render_frames(_named(structures))
-    stamp = hashlib.sha256(text.encode()).hexdigest()
-    note = f"# labels of structures with SHA-256 {stamp}\n".encode()
-    project, _ = create_project(folder, note + source.read_bytes(), render_config_yaml(config, reasons))
+    named = _named(structures)
+    for atoms in named:  # of a label that a convergence scan made
+        atoms.info.pop(frames.DFT_SETTINGS, None)
+    project = _open(f"structures with SHA-256 {_stamp(named)}", source, folder, lambda config: config)
     if not project.candidates(0, "selected").exists():
-        write_text(project.candidates(0, "selected"), text)
+        write_frames(project.candidates(0, "selected"), named)
     return project
+
+
+def open_scan(structures: Sequence[Atoms], scanned: Sequence[Atoms], source: Path, folder: Path) -> Project:
+    """A project of labels of `scanned`: variations of `structures`, each with its DFT_SETTINGS.
+
+    The same structures and input again go on with it, and may bring further variations. Its labels stay in its folder, whatever
+    database the input names. Raises InputError as `open_factory`.
+    """
+    about = f"a convergence scan of structures with SHA-256 {_stamp(structures)}"
+    project = _open(about, source, folder, lambda config: config.model_copy(update={"data": DataConfig()}))
+    path = project.candidates(0, "selected")
+    there = read_frames(path) if path.exists() else []
+    names = {atoms.info[frames.NAME] for atoms in there}
+    new = [atoms for atoms in _named(scanned) if atoms.info[frames.NAME] not in names]
+    if new:
+        write_frames(path, [*there, *new])
+    return project
+
+
+def _open(about: str, source: Path, folder: Path, adapt: Callable[[Config], Config]) -> Project:
+    config, reasons = load_expanded(source, check=dft_trial.check)
+    note = f"# labels of {about}\n".encode()
+    return create_project(folder, note + source.read_bytes(), render_config_yaml(adapt(config), reasons))[0]
+
+
+def _stamp(structures: Sequence[Atoms]) -> str:
+    return hashlib.sha256(render_frames(structures).encode()).hexdigest()
 
 
 def wanted(project: Project, config: Config, entries: Mapping[str, JobEntry]) -> Iterator[JobSpec]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlipbatch import dft
 from mlipbatch.config.errors import InputError
-from mlipbatch.config.model import Config
+from mlipbatch.config.model import Config, DFTConfig
 from mlipbatch.config.scf_cost import Model
 from mlipbatch.core import endings, frames, ladder
 from mlipbatch.core import job as nouns
@@ -77,7 +77,7 @@ def _walltime(atoms: Atoms, config: Config, resources: Resources, model: Model) 
     step = ladder.NextAttempt()
     try:
         prepared = dft.code(config.resources.dft_code).prepare(
-            atoms, config.dft, step, cores=resources.cores, walltime=resources.walltime_s
+            atoms, own(config.dft, settings(atoms)), step, cores=resources.cores, walltime=resources.walltime_s
         )
     except (InputError, OSError, LookupError, ValueError):
         return resources.walltime_s  # its plan will say what is wrong
@@ -104,14 +104,30 @@ def _spec(atoms: Atoms, generation: str, resources: Resources) -> JobSpec:
     name = str(atoms.info[frames.NAME])
     urgency = int(10 * float(atoms.info.get(frames.GAMMA_MAX, 0.0)))
     origin = {key: str(atoms.info.get(key, "")) for key in (frames.CONFIG_TYPE, frames.ROOT, frames.PARENTS)}
+    changed = {frames.DFT_SETTINGS: settings(atoms)} if frames.DFT_SETTINGS in atoms.info else {}
     return JobSpec(
         f"{generation}/{KIND}/{name}",
         KIND,
         resources,
         priority=len(atoms) + urgency,
-        parameters={"atoms": len(atoms), "formula": atoms.get_chemical_formula(), **origin},
+        parameters={"atoms": len(atoms), "formula": atoms.get_chemical_formula(), **origin, **changed},
         files={STRUCTURE: render_frames([atoms])},
     )
+
+
+def settings(atoms: Atoms) -> dict[str, float]:
+    """What a structure of a convergence scan has in place of the campaign's values. Raises ValueError for what is no number."""
+    words = (word.partition("=") for word in str(atoms.info.get(frames.DFT_SETTINGS, "")).split())
+    return {key: float(value) for key, _, value in words}
+
+
+def own(config: DFTConfig, changed: Mapping[str, float]) -> DFTConfig:
+    """The campaign's values with some changed. Raises pydantic's ValidationError for a value that `dft` cannot have."""
+    return DFTConfig.model_validate({**config.model_dump(), **changed}) if changed else config
+
+
+def _own(job: Job) -> DFTConfig:
+    return own(job.config.dft, job.spec.parameters.get(frames.DFT_SETTINGS, {}))
 
 
 class Label:
@@ -119,7 +135,7 @@ class Label:
 
     def plan(self, job: Job, attempts: Sequence[Attempt]) -> AttemptPlan | nouns.GiveUp:
         """Input files of the next rung; GiveUp where the structure must not reach the DFT code at all."""
-        code, config = dft.code(job.config.resources.dft_code), job.config.dft
+        code, config = dft.code(job.config.resources.dft_code), _own(job)
         atoms = read_frames(job.folder / STRUCTURE)[0]
         refusal = code.check(atoms, config)
         if refusal:
@@ -132,7 +148,7 @@ class Label:
 
     def judge(self, job: Job, attempts: Sequence[Attempt], ending: Ending) -> Verdict:
         """Diagnose first, read second: results are read only from an attempt that was classified as a success."""
-        code, config = dft.code(job.config.resources.dft_code), job.config.dft
+        code, config = dft.code(job.config.resources.dft_code), _own(job)
         last = attempts[-1]
         spoiled = endings.outside(ending, verdicts(attempts[:-1]), vanished=False)
         if spoiled:
@@ -169,11 +185,11 @@ def _plan(
         own_s = max(own_s, job.config.jobs.dft_walltime)
     asked = dataclasses.replace(job.spec.resources, walltime_s=own_s, exclude=excluded)
     resources = asked.grown(job.most, walltime=walltime, memory=memory)
-    prepared = code.prepare(atoms, job.config.dft, step, cores=resources.cores, walltime=resources.walltime_s)
+    prepared = code.prepare(atoms, _own(job), step, cores=resources.cores, walltime=resources.walltime_s)
     walltime_s, why = timings.wall_time(resources, job.most, step, prepared.size, model)
     if why:
         resources = dataclasses.replace(resources, walltime_s=walltime_s)
-        prepared = code.prepare(atoms, job.config.dft, step, cores=resources.cores, walltime=walltime_s)
+        prepared = code.prepare(atoms, _own(job), step, cores=resources.cores, walltime=walltime_s)
     if not job.config.jobs.dft_memory:
         resources = _enough(resources, SPARE * memory * (prepared.memory_mb or 0), job.most.memory_mb)
     record = {

@@ -13,11 +13,11 @@ from markupsafe import Markup
 from mlipbatch import __version__
 from mlipbatch.config.resources import resource
 from mlipbatch.stages import report_parity, report_plots
+from mlipbatch.stages.numbers import NONE, num
 from mlipbatch.stages.report_data import ACTIVE, REFERENCE, TEST, TRAIN, Collected
 from mlipbatch.stages.report_numbers import GOALS, Findings
 
 LIMITS = {goal.key: goal.limit for goal in GOALS}
-NONE = "\N{EM DASH}"
 PARTS = {TRAIN: "train", TEST: "test", ACTIVE: "active", REFERENCE: "reference"}
 TITLES = {
     "energy_rmse_mev_per_atom": ("Energy error, held out", "meV/atom"),
@@ -26,7 +26,6 @@ TITLES = {
     "bulk_modulus_rel_error": ("Bulk modulus, error", ""),
 }
 CODES = {"quantum_espresso": "Quantum ESPRESSO", "abinit": "ABINIT"}
-NOTHING = 1e-6  # in every unit used here
 LISTED = 30  # rows of a table before the rest is left to report.json
 
 
@@ -202,17 +201,6 @@ def _files(data: Collected) -> Mapping[str, Any]:
     folder = data.potentials[max(data.potentials)]
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     return {"folder": folder.relative_to(data.project.root).as_posix(), "names": names}
-
-
-def num(value: float | None, digits: int = 3) -> str:
-    """So many significant digits, thousands apart; a dash for what is not there."""
-    if value is None:
-        return NONE
-    if abs(value) < NOTHING:
-        return "0"
-    if isinstance(value, int) or (value and abs(value) >= 10**digits):
-        return f"{value:,.0f}"
-    return f"{value:#.{digits}g}".rstrip(".")
 
 
 def percent(value: float | None) -> str:

@@ -128,9 +128,12 @@ def create_project(folder: Path, input_text: bytes, config_text: str) -> tuple[P
 
 def _existing(project: Project, input_text: bytes) -> Project:
     if not (project.private / "id").is_file():
-        raise InputError(f"{project.root} exists and is not an mlipbatch project; choose another place with --into DIR")
+        raise InputError(
+            f"{project.root} exists and is not an mlipbatch project; choose another place with --into DIR (of `dft check`: --out)"
+        )
     if project.input.read_bytes() != input_text:
         raise InputError(
-            f"{project.root} is a project made from another input; change project_name, or choose another place with --into DIR"
+            f"{project.root} is a project made from another input; change project_name, or "
+            "choose another place with --into DIR (of `dft check`: --out)"
         )
     return project

@@ -35,6 +35,7 @@ def keywords(dft: DFTConfig, natoms: int, bands: int, changes: Parameters) -> di
         "optstress": 1,
         "chkprim": 0,
         "chksymbreak": 0,
+        "chksymtnons": 0,  # two atoms always have an inversion between them, wherever they are: no reason to stop
         "prtwf": 0,
         "prtden": 0,
         "prteig": 0,
