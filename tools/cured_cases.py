@@ -4,8 +4,9 @@
 
 Each case is labelled in FOLDER/CASE with the parameters of its failing input, on this machine's local scheduler, and its energy
 compared with what the case's converged output says. Needs pw.x and Debian's quantum-espresso-data; minutes of CPU. Of
-the trouble of machines `killed` sends pw.x a SIGKILL, `walltime_kill` starts it so late that the job's wall time ends it, and
-`disk_full` gives it a scratch of 200 kB, on a tmpfs that grows after the first attempt (root only).
+the trouble of machines `killed` sends pw.x a SIGKILL, `walltime_kill` starts it so late that the job's wall time ends it,
+`disk_full` fills the disk of its scratch while it runs, so that it cannot write its density, and `disk_full_start` leaves MPI no
+room to start it; there is room again after the first attempt (both on a tmpfs: root only).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from mlipbatch.store.durable import read_frames
 CASES = Path(__file__).parent.parent / "tests" / "data" / "qe_cases"
 PSEUDO = "/usr/share/espresso/pseudo"
 TOLERANCE = 0.1  # meV an atom
+ATTEMPTS = "out.jobs/jobs/gen000/scf/case"
 KILLED_AFTER = 2.0  # s of pw.x
 LATE = "sh -c 'sleep 8; exec pw.x \"$@\"' pw.x"  # max_seconds counts from pw.x's start, the wall time from the job's
 Trouble = Callable[[Path], None]
@@ -57,6 +60,7 @@ class Outcome:
 
     case: str
     rungs: list[str]
+    failures: list[str]  # of the attempts that failed
     energy: float | None
     difference: float | None  # meV an atom
     reason: str
@@ -67,8 +71,9 @@ class Outcome:
         """Its line in the table."""
         energy = "-" if self.energy is None else f"{self.energy / RYDBERG:.8f}"
         apart = "-" if self.difference is None else f"{self.difference:.4f}"
-        steps = " > ".join(self.rungs) or "none"
-        return f"| {self.case} | {len(self.rungs)} | {steps} | {energy} | {apart} | {self.wall_s:.0f} | {self.reason} |"
+        steps, failures = (", ".join(names) or "none" for names in (self.rungs, dict.fromkeys(self.failures)))
+        cells = (self.case, len(self.rungs), steps, failures, energy, apart, f"{self.wall_s:.0f}", self.reason)
+        return f"| {' | '.join(map(str, cells))} |"
 
 
 def kill_once(folder: Path) -> None:
@@ -85,11 +90,28 @@ def kill_once(folder: Path) -> None:
         time.sleep(0.2)
 
 
+def fill_disk(folder: Path) -> None:
+    """No room in the scratch from the first SCF step on, until the attempt has failed for want of it."""
+    _wait_for(folder, "pw.out", "iteration #  1")
+    filler = folder / "scratch" / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as handle:
+        while True:
+            handle.write(bytes(4096))
+    _wait_for(folder, "verdict.yaml", "")
+    filler.unlink()
+
+
 def more_disk(folder: Path) -> None:
     """Room in the scratch, once an attempt has failed for want of it."""
-    while not list(folder.glob("out.jobs/jobs/*/*/*/attempt-1/verdict.yaml")):
-        time.sleep(0.2)
+    _wait_for(folder, "verdict.yaml", "")
     subprocess.run(["mount", "-o", "remount,size=100m", str(folder / "scratch")], check=True)
+
+
+def _wait_for(folder: Path, name: str, words: str) -> None:
+    """Until the first attempt has this file with these words."""
+    path = folder / ATTEMPTS / "attempt-1" / name
+    while not (path.exists() and words in path.read_text()):
+        time.sleep(0.1)
 
 
 TABLE = {
@@ -102,7 +124,8 @@ TABLE = {
     "walltime": Case("walltime/ref", "walltime/ref", walltime=10),
     "walltime_kill": Case("walltime/ref", "walltime/ref", {"command": LATE}, walltime=15),
     "killed": Case("walltime/ref", "walltime/ref", trouble=kill_once),
-    "disk_full": Case("walltime/ref", "walltime/ref", scratch_kb=200, trouble=more_disk),
+    "disk_full": Case("walltime/ref", "walltime/ref", scratch_kb=40_000, trouble=fill_disk),
+    "disk_full_start": Case("walltime/ref", "walltime/ref", scratch_kb=200, trouble=more_disk),
     "charge_wrong": Case("walltime/ref", None, {"extra": {"system": {"occupations": "fixed"}}}),
     "too_few_bands": Case("walltime/ref", None, {"extra": {"system": {"nbnd": 24}}}),
 }
@@ -186,23 +209,24 @@ def _site(folder: Path, scratch: Path) -> None:
 
 
 def _outcome(name: str, case: Case, folder: Path, wall_s: float) -> Outcome:
-    attempts = sorted(folder.glob("out.jobs/jobs/gen000/scf/case/attempt-*"), key=lambda path: int(path.name[8:]))
+    attempts = sorted(folder.glob(f"{ATTEMPTS}/attempt-*"), key=lambda path: int(path.name[8:]))
     rungs = [str(yaml.safe_load((path / "attempt.yaml").read_text())["rung"]) for path in attempts]
-    if not (folder / "out.extxyz").exists():  # the input was refused
-        return Outcome(name, rungs, None, None, (folder / "log").read_text().strip().splitlines()[-1], wall_s)
+    verdicts = [yaml.safe_load((path / "verdict.yaml").read_text()) for path in attempts]
+    failures = [str(verdict["diagnosis"]["name"]) for verdict in verdicts if not verdict["diagnosis"]["ok"]]
     labels, given_up = (_frames(folder / file) for file in ("out.extxyz", "out.failed.extxyz"))
-    if given_up:
-        return Outcome(name, rungs, None, None, str(given_up[0].info["reason"]), wall_s)
+    if not labels:  # given up, or the input itself was refused
+        reason = given_up[0].info["reason"] if given_up else (folder / "log").read_text().strip().splitlines()[-1]
+        return Outcome(name, rungs, failures, None, None, str(reason), wall_s)
     energy = float(labels[0].info["REF_energy"])
     apart = None
     if case.converged:
         right = read_output_labels(CASES / f"{case.converged}.pwo").energy
         apart = 1000 * abs(energy - right) / len(labels[0])
-    return Outcome(name, rungs, energy, apart, "labelled", wall_s)
+    return Outcome(name, rungs, failures, energy, apart, "labelled", wall_s)
 
 
 def _frames(path: Path) -> list[Any]:
-    return read_frames(path) if path.stat().st_size else []
+    return read_frames(path) if path.exists() and path.stat().st_size else []
 
 
 def right(outcome: Outcome, case: Case) -> bool:
@@ -215,7 +239,9 @@ def right(outcome: Outcome, case: Case) -> bool:
 def main(words: list[str]) -> int:
     """Run the cases named, or all; 1 where one does not come out as it must."""
     folder, wrong = Path(words[0]).resolve(), 0
-    print("| case | attempts | rungs | energy, Ry | off by, meV/atom | wall, s | |\n|---|---|---|---|---|---|---|")
+    print(
+        "| case | attempts | rungs | failures | energy, Ry | off by, meV/atom | wall, s | |\n|---|---|---|---|---|---|---|---|"
+    )
     for name in words[1:] or TABLE:
         outcome = run(name, TABLE[name], folder / name)
         (folder / name / "outcome.json").write_text(json.dumps(outcome.__dict__))

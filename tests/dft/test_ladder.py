@@ -108,6 +108,19 @@ def test_diagonalization_goes_david_cg_paro(failure: str) -> None:
     assert isinstance(verdict, GiveUp)
 
 
+def test_one_core_diagonalises_before_the_diagonalization_changes() -> None:
+    together = ("computing_cholesky", {"ndiag": 4})
+    steps, _ = played([together, "s_matrix_not_positive_definite", NOT_CONVERGED, "ok"])
+    assert [(step.rung, dict(step.changes)) for step in steps] == [
+        ("first", {}),
+        ("ndiag1", {"ndiag": 1}),
+        ("cg", {"ndiag": 1, "diagonalization": "cg"}),
+        ("beta0.3", {"ndiag": 1, "diagonalization": "cg", "mixing_beta": 0.3, "electron_maxstep": 120}),
+    ]
+    assert rungs([together, together, "ok"]) == ["first", "ndiag1", "cg"]  # once only
+    assert rungs([("computing_cholesky", {}), "ok"]) == ["first", "cg"]  # one core did it already
+
+
 def test_a_segfault_of_cg_goes_on_to_paro() -> None:  # close_Fe_1.0
     first = diagnose_output(DATA / "qe_cases/close_Fe_1.0/dav.pwo", 46)
     second = diagnose_output(DATA / "qe_cases/close_Fe_1.0/cg.pwo", 139)
