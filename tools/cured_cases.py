@@ -1,6 +1,6 @@
 """The cases of tests/data/qe_cases that can be cured, run for real through `mlipbatch label`; prints a Markdown table of them.
 
-    python tools/cured_cases.py FOLDER [CASE ...]
+    python tools/cured_cases.py FOLDER [CASE ...] [--command "/path/to/python -m qepy --pw.x"]
 
 Each case is labelled in FOLDER/CASE with the parameters of its failing input, on this machine's local scheduler, and its energy
 compared with what the case's converged output says. Needs pw.x and Debian's quantum-espresso-data; minutes of CPU. Of
@@ -11,6 +11,7 @@ room to start it; there is room again after the first attempt (both on a tmpfs: 
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -120,6 +121,9 @@ TABLE = {
     "slosh_AlMg30": Case("slosh_AlMg30/b07", "slosh_AlMg30/tf07_forces"),
     "close_Fe_1.0": Case("close_Fe_1.0/dav", "close_Fe_1.0/paro"),
     "close_Fe_0.9": Case("close_Fe_1.0/dav", None, distance=0.9),
+    "hot_Fe": Case(
+        "levelx_Fe/dg0002", "../qe_more/levelx", {"degauss": 0.004, "mixing_beta": 0.1, "electron_maxstep": 20}
+    ),
     "levelx_Fe": Case("levelx_Fe/dg0002", None),
     "walltime": Case("walltime/ref", "walltime/ref", walltime=10),
     "walltime_kill": Case("walltime/ref", "walltime/ref", {"command": LATE}, walltime=15),
@@ -131,7 +135,7 @@ TABLE = {
 }
 
 
-def settings(case: Case, asked: Asked, atoms: Any) -> dict[str, Any]:
+def settings(case: Case, asked: Asked, atoms: Any, command: str) -> dict[str, Any]:
     """The input.yaml of a case: the parameters of its failing input."""
     elements = species(atoms)
     functional = "pbe-nd-rrkjus" if "spin" in case.source or "close" in case.source else "pz-nd-rrkjus"
@@ -139,6 +143,7 @@ def settings(case: Case, asked: Asked, atoms: Any) -> dict[str, Any]:
     cutoff = asked.number("ecutwfc") or 0.0
     nspin = int(asked.number("nspin") or 1)
     dft = {
+        "command": command,
         "pseudo_dir": PSEUDO,
         "pseudopotentials": {element: files[element] for element in elements},
         "ecutwfc": cutoff,
@@ -166,7 +171,7 @@ def settings(case: Case, asked: Asked, atoms: Any) -> dict[str, Any]:
     }
 
 
-def run(name: str, case: Case, folder: Path) -> Outcome:
+def run(name: str, case: Case, folder: Path, command: str = "pw.x") -> Outcome:
     """Label the case in `folder`, which must not exist."""
     folder.mkdir(parents=True)
     text = (CASES / f"{case.source}.pwi").read_text()
@@ -179,7 +184,7 @@ def run(name: str, case: Case, folder: Path) -> Outcome:
     if case.distance:
         atoms.set_distance(0, 1, case.distance, fix=0)
     write(folder / "in.extxyz", atoms)
-    (folder / "input.yaml").write_text(yaml.safe_dump(settings(case, asked, atoms)))
+    (folder / "input.yaml").write_text(yaml.safe_dump(settings(case, asked, atoms, command)))
     scratch = folder / "scratch"
     if case.scratch_kb:
         _site(folder, scratch)
@@ -238,13 +243,19 @@ def right(outcome: Outcome, case: Case) -> bool:
 
 def main(words: list[str]) -> int:
     """Run the cases named, or all; 1 where one does not come out as it must."""
-    folder, wrong = Path(words[0]).resolve(), 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("cases", nargs="*", metavar="CASE", default=list(TABLE))
+    parser.add_argument("--command", default="pw.x", help="dft.command")
+    asked = parser.parse_args(words)
+    wrong = 0
     print(
         "| case | attempts | rungs | failures | energy, Ry | off by, meV/atom | wall, s | |\n|---|---|---|---|---|---|---|---|"
     )
-    for name in words[1:] or TABLE:
-        outcome = run(name, TABLE[name], folder / name)
-        (folder / name / "outcome.json").write_text(json.dumps(outcome.__dict__))
+    for name in asked.cases:
+        folder = asked.folder.resolve() / name
+        outcome = run(name, TABLE[name], folder, asked.command)
+        (folder / "outcome.json").write_text(json.dumps(outcome.__dict__))
         wrong += not right(outcome, TABLE[name])
         print(outcome.row, flush=True)
     return 1 if wrong else 0
