@@ -87,6 +87,20 @@ def test_hotter_electrons_are_no_label_until_brought_back() -> None:  # levelx_F
     assert "kept out of training" in given_up.sentence
 
 
+def test_what_loses_its_moments_on_the_way_back_is_kept_out() -> None:  # spin_nomag by pw.x 7.2
+    def brought_back(hot: float, own: float) -> Accept | NextAttempt | GiveUp:
+        ends = [("ok", {"absolute_magnetization": moment}) for moment in (hot, own)]
+        return played([NOT_CONVERGED] * 4 + ends)[1]
+
+    fallen = brought_back(7.33, 3.73)
+    assert isinstance(fallen, GiveUp)
+    assert "7.33" in fallen.sentence
+    assert "3.73" in fallen.sentence
+    assert isinstance(brought_back(6.88, 7.36), Accept)  # colder electrons have the larger moments
+    assert isinstance(brought_back(7.36, 6.88), Accept)
+    assert isinstance(brought_back(0.05, 0.0), Accept)  # no moment to lose
+
+
 def test_hotter_electrons_are_brought_back_even_when_the_attempts_are_used_up() -> None:
     _, back = played([NOT_CONVERGED] * 4 + ["ok"], settings(max_attempts=5))
     assert isinstance(back, NextAttempt)

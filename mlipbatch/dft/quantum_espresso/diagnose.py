@@ -84,6 +84,7 @@ def facts_of(run: Run, evidence: Evidence) -> dict[str, Fact]:
         "accuracy": run.accuracies[-1] if run.accuracies else None,
         "conv_thr": run.header.get("conv_thr"),
         "slope": slope(run.accuracies),
+        "absolute_magnetization": run.absolute_magnetization,
         "wall_s": run.wall_s,
         "exit_code": evidence.exit_code,
         "signal": evidence.signal,
