@@ -1,15 +1,17 @@
 """The cases of tests/data/qe_cases that can be cured, run for real through `mlipbatch label`; prints a Markdown table of them.
 
-    python tools/cured_cases.py FOLDER [CASE ...]
+    python tools/cured_cases.py FOLDER [CASE ...] [--command "/path/to/python -m qepy --pw.x"]
 
 Each case is labelled in FOLDER/CASE with the parameters of its failing input, on this machine's local scheduler, and its energy
 compared with what the case's converged output says. Needs pw.x and Debian's quantum-espresso-data; minutes of CPU. Of
-the trouble of machines `killed` sends pw.x a SIGKILL, `walltime_kill` starts it so late that the job's wall time ends it, and
-`disk_full` gives it a scratch of 200 kB, on a tmpfs that grows after the first attempt (root only).
+the trouble of machines `killed` sends pw.x a SIGKILL, `walltime_kill` starts it so late that the job's wall time ends it,
+`disk_full` fills the disk of its scratch while it runs, so that it cannot write its density, and `disk_full_start` leaves MPI no
+room to start it; there is room again after the first attempt (both on a tmpfs: root only).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -17,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,7 @@ from mlipbatch.store.durable import read_frames
 CASES = Path(__file__).parent.parent / "tests" / "data" / "qe_cases"
 PSEUDO = "/usr/share/espresso/pseudo"
 TOLERANCE = 0.1  # meV an atom
+ATTEMPTS = "out.jobs/jobs/gen000/scf/case"
 KILLED_AFTER = 2.0  # s of pw.x
 LATE = "sh -c 'sleep 8; exec pw.x \"$@\"' pw.x"  # max_seconds counts from pw.x's start, the wall time from the job's
 Trouble = Callable[[Path], None]
@@ -57,6 +61,7 @@ class Outcome:
 
     case: str
     rungs: list[str]
+    failures: list[str]  # of the attempts that failed
     energy: float | None
     difference: float | None  # meV an atom
     reason: str
@@ -67,8 +72,9 @@ class Outcome:
         """Its line in the table."""
         energy = "-" if self.energy is None else f"{self.energy / RYDBERG:.8f}"
         apart = "-" if self.difference is None else f"{self.difference:.4f}"
-        steps = " > ".join(self.rungs) or "none"
-        return f"| {self.case} | {len(self.rungs)} | {steps} | {energy} | {apart} | {self.wall_s:.0f} | {self.reason} |"
+        steps, failures = (", ".join(names) or "none" for names in (self.rungs, dict.fromkeys(self.failures)))
+        cells = (self.case, len(self.rungs), steps, failures, energy, apart, f"{self.wall_s:.0f}", self.reason)
+        return f"| {' | '.join(map(str, cells))} |"
 
 
 def kill_once(folder: Path) -> None:
@@ -85,11 +91,28 @@ def kill_once(folder: Path) -> None:
         time.sleep(0.2)
 
 
+def fill_disk(folder: Path) -> None:
+    """No room in the scratch from the first SCF step on, until the attempt has failed for want of it."""
+    _wait_for(folder, "pw.out", "iteration #  1")
+    filler = folder / "scratch" / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as handle:
+        while True:
+            handle.write(bytes(4096))
+    _wait_for(folder, "verdict.yaml", "")
+    filler.unlink()
+
+
 def more_disk(folder: Path) -> None:
     """Room in the scratch, once an attempt has failed for want of it."""
-    while not list(folder.glob("out.jobs/jobs/*/*/*/attempt-1/verdict.yaml")):
-        time.sleep(0.2)
+    _wait_for(folder, "verdict.yaml", "")
     subprocess.run(["mount", "-o", "remount,size=100m", str(folder / "scratch")], check=True)
+
+
+def _wait_for(folder: Path, name: str, words: str) -> None:
+    """Until the first attempt has this file with these words."""
+    path = folder / ATTEMPTS / "attempt-1" / name
+    while not (path.exists() and words in path.read_text()):
+        time.sleep(0.1)
 
 
 TABLE = {
@@ -98,17 +121,21 @@ TABLE = {
     "slosh_AlMg30": Case("slosh_AlMg30/b07", "slosh_AlMg30/tf07_forces"),
     "close_Fe_1.0": Case("close_Fe_1.0/dav", "close_Fe_1.0/paro"),
     "close_Fe_0.9": Case("close_Fe_1.0/dav", None, distance=0.9),
+    "hot_Fe": Case(
+        "levelx_Fe/dg0002", "../qe_more/levelx", {"degauss": 0.004, "mixing_beta": 0.1, "electron_maxstep": 20}
+    ),
     "levelx_Fe": Case("levelx_Fe/dg0002", None),
     "walltime": Case("walltime/ref", "walltime/ref", walltime=10),
     "walltime_kill": Case("walltime/ref", "walltime/ref", {"command": LATE}, walltime=15),
     "killed": Case("walltime/ref", "walltime/ref", trouble=kill_once),
-    "disk_full": Case("walltime/ref", "walltime/ref", scratch_kb=200, trouble=more_disk),
+    "disk_full": Case("walltime/ref", "walltime/ref", scratch_kb=40_000, trouble=fill_disk),
+    "disk_full_start": Case("walltime/ref", "walltime/ref", scratch_kb=200, trouble=more_disk),
     "charge_wrong": Case("walltime/ref", None, {"extra": {"system": {"occupations": "fixed"}}}),
     "too_few_bands": Case("walltime/ref", None, {"extra": {"system": {"nbnd": 24}}}),
 }
 
 
-def settings(case: Case, asked: Asked, atoms: Any) -> dict[str, Any]:
+def settings(case: Case, asked: Asked, atoms: Any, command: str) -> dict[str, Any]:
     """The input.yaml of a case: the parameters of its failing input."""
     elements = species(atoms)
     functional = "pbe-nd-rrkjus" if "spin" in case.source or "close" in case.source else "pz-nd-rrkjus"
@@ -116,6 +143,7 @@ def settings(case: Case, asked: Asked, atoms: Any) -> dict[str, Any]:
     cutoff = asked.number("ecutwfc") or 0.0
     nspin = int(asked.number("nspin") or 1)
     dft = {
+        "command": command,
         "pseudo_dir": PSEUDO,
         "pseudopotentials": {element: files[element] for element in elements},
         "ecutwfc": cutoff,
@@ -143,7 +171,7 @@ def settings(case: Case, asked: Asked, atoms: Any) -> dict[str, Any]:
     }
 
 
-def run(name: str, case: Case, folder: Path) -> Outcome:
+def run(name: str, case: Case, folder: Path, command: str = "pw.x") -> Outcome:
     """Label the case in `folder`, which must not exist."""
     folder.mkdir(parents=True)
     text = (CASES / f"{case.source}.pwi").read_text()
@@ -156,7 +184,7 @@ def run(name: str, case: Case, folder: Path) -> Outcome:
     if case.distance:
         atoms.set_distance(0, 1, case.distance, fix=0)
     write(folder / "in.extxyz", atoms)
-    (folder / "input.yaml").write_text(yaml.safe_dump(settings(case, asked, atoms)))
+    (folder / "input.yaml").write_text(yaml.safe_dump(settings(case, asked, atoms, command)))
     scratch = folder / "scratch"
     if case.scratch_kb:
         _site(folder, scratch)
@@ -186,23 +214,24 @@ def _site(folder: Path, scratch: Path) -> None:
 
 
 def _outcome(name: str, case: Case, folder: Path, wall_s: float) -> Outcome:
-    attempts = sorted(folder.glob("out.jobs/jobs/gen000/scf/case/attempt-*"), key=lambda path: int(path.name[8:]))
+    attempts = sorted(folder.glob(f"{ATTEMPTS}/attempt-*"), key=lambda path: int(path.name[8:]))
     rungs = [str(yaml.safe_load((path / "attempt.yaml").read_text())["rung"]) for path in attempts]
-    if not (folder / "out.extxyz").exists():  # the input was refused
-        return Outcome(name, rungs, None, None, (folder / "log").read_text().strip().splitlines()[-1], wall_s)
+    verdicts = [yaml.safe_load((path / "verdict.yaml").read_text()) for path in attempts]
+    failures = [str(verdict["diagnosis"]["name"]) for verdict in verdicts if not verdict["diagnosis"]["ok"]]
     labels, given_up = (_frames(folder / file) for file in ("out.extxyz", "out.failed.extxyz"))
-    if given_up:
-        return Outcome(name, rungs, None, None, str(given_up[0].info["reason"]), wall_s)
+    if not labels:  # given up, or the input itself was refused
+        reason = given_up[0].info["reason"] if given_up else (folder / "log").read_text().strip().splitlines()[-1]
+        return Outcome(name, rungs, failures, None, None, str(reason), wall_s)
     energy = float(labels[0].info["REF_energy"])
     apart = None
     if case.converged:
         right = read_output_labels(CASES / f"{case.converged}.pwo").energy
         apart = 1000 * abs(energy - right) / len(labels[0])
-    return Outcome(name, rungs, energy, apart, "labelled", wall_s)
+    return Outcome(name, rungs, failures, energy, apart, "labelled", wall_s)
 
 
 def _frames(path: Path) -> list[Any]:
-    return read_frames(path) if path.stat().st_size else []
+    return read_frames(path) if path.exists() and path.stat().st_size else []
 
 
 def right(outcome: Outcome, case: Case) -> bool:
@@ -214,11 +243,19 @@ def right(outcome: Outcome, case: Case) -> bool:
 
 def main(words: list[str]) -> int:
     """Run the cases named, or all; 1 where one does not come out as it must."""
-    folder, wrong = Path(words[0]).resolve(), 0
-    print("| case | attempts | rungs | energy, Ry | off by, meV/atom | wall, s | |\n|---|---|---|---|---|---|---|")
-    for name in words[1:] or TABLE:
-        outcome = run(name, TABLE[name], folder / name)
-        (folder / name / "outcome.json").write_text(json.dumps(outcome.__dict__))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("cases", nargs="*", metavar="CASE", default=list(TABLE))
+    parser.add_argument("--command", default="pw.x", help="dft.command")
+    asked = parser.parse_args(words)
+    wrong = 0
+    print(
+        "| case | attempts | rungs | failures | energy, Ry | off by, meV/atom | wall, s | |\n|---|---|---|---|---|---|---|---|"
+    )
+    for name in asked.cases:
+        folder = asked.folder.resolve() / name
+        outcome = run(name, TABLE[name], folder, asked.command)
+        (folder / "outcome.json").write_text(json.dumps(outcome.__dict__))
         wrong += not right(outcome, TABLE[name])
         print(outcome.row, flush=True)
     return 1 if wrong else 0

@@ -24,6 +24,7 @@ def label(
     """Label structures: REF_energy (eV), REF_forces (eV/A), REF_stress (eV/A^3). Stopped or killed, the same command goes on.
 
     The job folders stay in OUT.jobs; structures that were given up go to OUT.failed.extxyz with their reason.
+    Where nothing was labelled there is no OUT.
     """
     from mlipbatch.cli.structure_files import check_output, read_structures
     from mlipbatch.config import load_config
@@ -35,11 +36,15 @@ def label(
     project = factory.open_factory(structures, config, output.with_name(f"{output.stem}.jobs"))
     serve(project, cores, site)
     found = factory.collect(project, load_config(project.config))
-    write_frames(output, found.labels)
+    if found.labels:
+        write_frames(output, found.labels)
+    else:
+        output.unlink(missing_ok=True)  # of an earlier run: these structures have no label
     write_frames(output.with_name(f"{output.stem}.failed.extxyz"), found.given_up)
     for atoms in found.given_up:
         common.say(f"{atoms.info['name']}: {atoms.info['reason']}")
-    common.result(f"{len(found.labels)} labels in {output}, {len(found.given_up)} given up")
+    made = f"{len(found.labels)} labels in {output}" if found.labels else f"no labels: {output} is not written"
+    common.result(f"{made}, {len(found.given_up)} given up")
     if found.given_up:
         raise typer.Exit(common.FAILED)
 

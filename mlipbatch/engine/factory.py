@@ -100,7 +100,7 @@ def collect(project: Project, config: Config) -> Labelled:
                 found.labels.append(read_frames(folder / label.RESULT)[0])
             elif state is JobState.FAILED:
                 atoms = read_frames(folder / label.STRUCTURE)[0]
-                atoms.info[frames.REASON] = jobfolder.last_note(folder).removeprefix("PENDING -> FAILED  ")
+                atoms.info[frames.REASON] = jobfolder.last_note(folder).split(" -> FAILED  ", 1)[-1]
                 found.given_up.append(atoms)
     return found
 

@@ -164,7 +164,7 @@ class Label:
             return nouns.Again(diagnosis.name, f"{diagnosis.sentence}; next: {verdict.sentence}", record)
         if isinstance(verdict, ladder.GiveUp):
             record[FREED] = disk.clean(attempts, code.disposable)
-            return nouns.GiveUp(diagnosis.name, verdict.sentence, record)
+            return nouns.GiveUp("ladder_ended" if diagnosis.ok else diagnosis.name, verdict.sentence, record)
         labels = code.read_results(last.folder)
         _write_result(job, labels, last, verdict)
         cost = timings.measured(last, labels.wall_s, labels.iterations, labels.kpoints)

@@ -47,6 +47,18 @@ def test_labels_and_what_was_given_up_come_back_in_files() -> None:
     assert Path("out.jobs/jobs/gen000/scf/structure-00000/result.extxyz").stat().st_mtime_ns == done
 
 
+def test_where_nothing_was_labelled_there_is_no_file_and_the_reason_is_the_last_attempts() -> None:
+    with Path("input.yaml").open("a") as lines:
+        lines.write("  electron_maxstep: 5\n  mixing_beta: 0.05\n  max_attempts: 1\n")
+    write("in.extxyz", bulk("Al", a=4.0, cubic=True))
+    Path("out.extxyz").write_text("labels of an earlier run\n")
+    said = (1, "no labels: out.extxyz is not written, 1 given up\n")
+    assert mb("in.extxyz", "--config", "input.yaml", "-o", "out.extxyz") == said
+    assert not Path("out.extxyz").exists()
+    (given_up,) = read("out.failed.extxyz", ":")
+    assert given_up.info["reason"].startswith("attempt-1: the SCF did not converge in 5 steps")
+
+
 def test_other_structures_do_not_mix_with_what_is_there() -> None:
     write("in.extxyz", bulk("Al", a=4.0, cubic=True))
     assert mb("in.extxyz", "--config", "input.yaml", "-o", "out.extxyz")[0] == 0

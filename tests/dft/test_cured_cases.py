@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.engines
 
 TOOL = Path(__file__).parent.parent.parent / "tools" / "cured_cases.py"
-QUICK = ["spin_nomag", "close_Fe_1.0", "close_Fe_0.9", "charge_wrong", "too_few_bands"]
+QUICK = ["spin_nomag", "hot_Fe", "close_Fe_1.0", "close_Fe_0.9", "charge_wrong", "too_few_bands"]
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,15 @@ def test_each_is_cured_by_its_rung_to_a_tenth_of_a_mev(outcomes: dict[str, dict[
     assert outcomes["spin_nomag"]["rungs"] == ["first", "beta0.3"]
     assert outcomes["close_Fe_1.0"]["rungs"] == ["first", "cg", "paro"]
     assert all(outcomes[name]["difference"] < 0.1 for name in ("spin_nomag", "close_Fe_1.0"))
+
+
+def test_what_only_hotter_electrons_converge_is_brought_back_to_its_own_degauss(
+    outcomes: dict[str, dict[str, Any]],
+) -> None:
+    hot = outcomes["hot_Fe"]
+    assert hot["rungs"][:4] == ["first", "local-TF", "degauss", "degauss_back"]
+    assert set(hot["rungs"][4:]) <= {"degauss_back"}  # more steps, from the density
+    assert hot["difference"] < 0.1
 
 
 def test_what_must_not_run_never_does_and_says_why(outcomes: dict[str, dict[str, Any]]) -> None:

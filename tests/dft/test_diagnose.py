@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
@@ -13,83 +14,8 @@ from mlipbatch.dft.quantum_espresso.evidence import Evidence
 from tests.dft.conftest import DATA
 
 NOT_CONVERGED = "electronic_convergence_not_reached"
-CASES = {  # output under tests/data: (exit code, verdict)
-    "qe_more/stars": (0, "ok"),
-    "qe_more/bands": (0, "results_missing"),
-    "qe_more/hybrid": (0, "ok"),
-    "qe_more/md": (0, "ok"),
-    "qe_more/relax": (0, "ok"),
-    "qe_more/relax_nstep": (3, "ionic_cycle_exceeded_nstep"),
-    "qe_more/relax_scf": (2, "ionic_cycle_electronic_convergence_not_reached"),
-    "qe_more/vcrelax": (0, "ok"),
-    "qe_more/vcrelax_loose": (0, "ionic_convergence_reached_except_in_final_scf"),
-    "qe_cases/atoms_overlap/fail": (1, "atoms_overlap"),
-    "qe_cases/bad_namelist/fail": (1, "bad_namelist"),
-    "qe_cases/bad_namelist/fail_mode": (1, "bad_input"),
-    "qe_cases/charge_wrong/fail_even_metal": (0, "fixed_occupations"),
-    "qe_cases/charge_wrong/fail_odd": (1, "charge_is_wrong"),
-    "qe_cases/charge_wrong/fail_spin_fixed": (1, "fixed_occupations"),
-    "qe_cases/charge_wrong/fix": (0, "ok"),
-    "qe_cases/close_Fe_1.0/cg": (-11, "output_stdout_incomplete"),
-    "qe_cases/close_Fe_1.0/dav": (46, "s_matrix_not_positive_definite"),
-    "qe_cases/close_Fe_1.0/paro": (0, "ok"),
-    "qe_cases/close_Fe_1.0/ppcg": (17, "zhegvd_failed"),
-    "qe_cases/disk_full/fail_low": (1, "disk_full"),
-    "qe_cases/disk_full/none": (0, "ok"),
-    "qe_cases/levelx_Fe/dg0002": (2, NOT_CONVERGED),
-    "qe_cases/levelx_Fe/dg0002_b01": (2, NOT_CONVERGED),
-    "qe_cases/levelx_Fe/dg005": (2, NOT_CONVERGED),
-    "qe_cases/levelx_Fe/dg02": (0, "results_missing"),
-    "qe_cases/levelx_Fe/dg02_forces": (0, "ok"),
-    "qe_cases/missing_pseudo/fail": (1, "missing_pseudo"),
-    "qe_cases/oom/fail_ulimit": (0, "ok"),
-    "qe_cases/oom/oomkill": (137, "output_stdout_incomplete"),
-    "qe_cases/slosh_AlMg20/b01": (2, NOT_CONVERGED),
-    "qe_cases/slosh_AlMg20/b01_100": (0, "results_missing"),
-    "qe_cases/slosh_AlMg20/b01_100_forces": (0, "ok"),
-    "qe_cases/slosh_AlMg20/b07": (2, NOT_CONVERGED),
-    "qe_cases/slosh_AlMg30/b03": (2, NOT_CONVERGED),
-    "qe_cases/slosh_AlMg30/b07": (124, "output_stdout_incomplete"),
-    "qe_cases/slosh_AlMg30/tf07": (0, "results_missing"),
-    "qe_cases/slosh_AlMg30/tf07_forces": (0, "ok"),
-    "qe_cases/spin_nomag/fix_mag": (0, "ok"),
-    "qe_cases/spin_nomag/mustnot": (0, NOT_CONVERGED),
-    "qe_cases/spin_nomag/v_b01": (0, "ok"),
-    "qe_cases/spin_nomag/v_b03": (0, "ok"),
-    "qe_cases/spin_nomag/v_b07": (2, NOT_CONVERGED),
-    "qe_cases/spin_nomag/v_cg": (0, "ok"),
-    "qe_cases/spin_nomag/v_dg05": (0, "ok"),
-    "qe_cases/spin_nomag/v_tf": (2, NOT_CONVERGED),
-    "qe_cases/too_few_bands/fail": (1, "too_few_bands"),
-    "qe_cases/too_few_bands/fail6": (0, "too_few_bands"),
-    "qe_cases/too_few_bands/fix": (0, "ok"),
-    "qe_cases/truncated_input/fail_half": (1, "bad_namelist"),
-    "qe_cases/truncated_input/fail_nokp": (0, "kpoints_missing"),
-    "qe_cases/unknown_species/fail": (1, "unknown_species"),
-    "qe_cases/walltime/exit_restart": (255, "stopped_by_user"),
-    "qe_cases/walltime/exitfile": (2, "stopped_by_user"),
-    "qe_cases/walltime/max_seconds": (2, "out_of_walltime"),
-    "qe_cases/walltime/max_seconds_restart_low": (0, "ok"),
-    "qe_cases/walltime/ref": (0, "ok"),
-    "qe_cases/walltime/sigkill": (-9, "output_stdout_incomplete"),
-    "qe_cases/walltime/sigterm": (-15, "output_stdout_incomplete"),
-    "qe_7.2/badnl": (1, "bad_namelist"),
-    "qe_7.2/cg": (1, "eigenvector_convergence"),
-    "qe_7.2/cholesky": (1, "s_matrix_not_positive_definite"),
-    "qe_7.2/evenmetal": (0, "fixed_occupations"),
-    "qe_7.2/fewbands": (1, "too_few_bands"),
-    "qe_7.2/gammaFe": (0, "ok"),
-    "qe_7.2/maxsec": (255, "out_of_walltime"),
-    "qe_7.2/mustnot": (0, NOT_CONVERGED),
-    "qe_7.2/nokp": (0, "kpoints_missing"),
-    "qe_7.2/nopseudo": (1, "missing_pseudo"),
-    "qe_7.2/notconv": (2, NOT_CONVERGED),
-    "qe_7.2/odd": (1, "charge_is_wrong"),
-    "qe_7.2/ok": (0, "ok"),
-    "qe_7.2/overlap": (1, "atoms_overlap"),
-    "qe_7.2/paro": (0, "ok"),
-    "qe_7.2/spin": (0, "ok"),
-}
+with (DATA / "verdicts.csv").open() as lines:
+    CASES = {row["output"]: (int(row["exit_code"]), row["verdict"]) for row in csv.DictReader(lines)}
 GOOD = sorted(name for name, (_, verdict) in CASES.items() if verdict == "ok")
 
 
@@ -214,10 +140,19 @@ def test_what_the_scheduler_said_names_a_killed_run(said: str, name: str) -> Non
         ("slurmstepd: error: Detected 1 oom-kill event(s) in StepId=12.0", "scheduler_out_of_memory"),
         ("Error allocating 123456 bytes", "out_of_memory"),
         ("write: No space left on device", "disk_full"),
+        (
+            "[vm:1] PMIX ERROR: OUT-OF-RESOURCE in file ../../src/mca/common/dstore/dstore_segment.c at line 208\nlater",
+            "disk_full",
+        ),
     ],
 )
 def test_standard_error_says_why_a_run_ended(errors: str, name: str) -> None:
     assert decide(Evidence(output=text_of("qe_cases/walltime/sigkill"), errors=errors)).name == name
+    assert decide(Evidence(output="", errors=errors, exit_code=1)).name == name  # before pw.x wrote a word
+
+
+def test_the_scheduler_says_why_a_run_never_began() -> None:
+    assert decide(Evidence(output="", exit_code=None, scheduler="out_of_memory")).name == "scheduler_out_of_memory"
 
 
 def test_a_signal_and_the_last_words_are_in_the_sentence() -> None:
@@ -228,6 +163,11 @@ def test_a_signal_and_the_last_words_are_in_the_sentence() -> None:
     killed = decide(Evidence(output=text_of("qe_cases/oom/oomkill"), exit_code=137))
     assert killed.facts["signal"] == 9
     assert "SIGKILL" in killed.sentence
+
+
+def test_cores_that_diagonalised_together_are_a_fact() -> None:
+    assert diagnose_output(DATA / "qe_more/cholesky.pwo", 21).facts["ndiag"] == 4  # 2 x 2
+    assert "ndiag" not in diagnose_output(DATA / "qe_cases/close_Fe_1.0/dav.pwo", 46).facts
 
 
 def test_facts_of_an_unconverged_run() -> None:

@@ -236,6 +236,14 @@ def test_many_bands_are_diagonalised_together() -> None:
     assert "bands" in prepared.reasons["-ndiag"]
 
 
+@pytest.mark.parametrize(("command", "flags"), [("pw.x", "-nk 1 -ndiag 1"), ("pw.x -ndiag 4", "-ndiag 4 -ndiag 1")])
+def test_the_ladder_may_let_one_core_diagonalise(command: str, flags: str) -> None:
+    step = NextAttempt("ndiag1", {"ndiag": 1})
+    prepared = qe.prepare(al4 * 7, settings(command=command), step, cores=16, walltime=10)
+    assert f"pw.x {flags} -in" in prepared.command  # of two pw.x takes the last
+    assert "ndiag" not in prepared.files["pw.in"]
+
+
 def test_memory_grows_with_the_cell_and_shrinks_with_fewer_pools() -> None:
     small = qe.prepare(al4, settings(), NextAttempt(), cores=1, walltime=10).memory_mb
     large = qe.prepare(

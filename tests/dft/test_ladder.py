@@ -87,6 +87,20 @@ def test_hotter_electrons_are_no_label_until_brought_back() -> None:  # levelx_F
     assert "kept out of training" in given_up.sentence
 
 
+def test_what_loses_its_moments_on_the_way_back_is_kept_out() -> None:  # spin_nomag by pw.x 7.2
+    def brought_back(hot: float, own: float) -> Accept | NextAttempt | GiveUp:
+        ends = [("ok", {"absolute_magnetization": moment}) for moment in (hot, own)]
+        return played([NOT_CONVERGED] * 4 + ends)[1]
+
+    fallen = brought_back(7.33, 3.73)
+    assert isinstance(fallen, GiveUp)
+    assert "7.33" in fallen.sentence
+    assert "3.73" in fallen.sentence
+    assert isinstance(brought_back(6.88, 7.36), Accept)  # colder electrons have the larger moments
+    assert isinstance(brought_back(7.36, 6.88), Accept)
+    assert isinstance(brought_back(0.05, 0.0), Accept)  # no moment to lose
+
+
 def test_hotter_electrons_are_brought_back_even_when_the_attempts_are_used_up() -> None:
     _, back = played([NOT_CONVERGED] * 4 + ["ok"], settings(max_attempts=5))
     assert isinstance(back, NextAttempt)
@@ -106,6 +120,19 @@ def test_diagonalization_goes_david_cg_paro(failure: str) -> None:
     steps, verdict = played([failure] * 3)
     assert [dict(step.changes) for step in steps] == [{}, {"diagonalization": "cg"}, {"diagonalization": "paro"}]
     assert isinstance(verdict, GiveUp)
+
+
+def test_one_core_diagonalises_before_the_diagonalization_changes() -> None:
+    together = ("computing_cholesky", {"ndiag": 4})
+    steps, _ = played([together, "s_matrix_not_positive_definite", NOT_CONVERGED, "ok"])
+    assert [(step.rung, dict(step.changes)) for step in steps] == [
+        ("first", {}),
+        ("ndiag1", {"ndiag": 1}),
+        ("cg", {"ndiag": 1, "diagonalization": "cg"}),
+        ("beta0.3", {"ndiag": 1, "diagonalization": "cg", "mixing_beta": 0.3, "electron_maxstep": 120}),
+    ]
+    assert rungs([together, together, "ok"]) == ["first", "ndiag1", "cg"]  # once only
+    assert rungs([("computing_cholesky", {}), "ok"]) == ["first", "cg"]  # one core did it already
 
 
 def test_a_segfault_of_cg_goes_on_to_paro() -> None:  # close_Fe_1.0

@@ -33,7 +33,7 @@ ADVICE = {
     "unknown_species": "name every species in ATOMIC_SPECIES",
     "bad_namelist": INPUT,
     "bad_input": INPUT,
-    "disk_full": "free space in outdir, or disk_io = 'low'",
+    "disk_full": "free space in outdir and in TMPDIR, or disk_io = 'low'",
     "out_of_memory": MEMORY,
     "scheduler_out_of_memory": MEMORY,
     "out_of_walltime": "restart it (restart_mode = 'restart', or startingpot = 'file'), with more time",

@@ -34,6 +34,7 @@ KILLED = (
     (r"[Ee]rror allocating \d+ bytes|insufficient virtual memory|[Cc]annot allocate memory", names.OUT_OF_MEMORY),
     (r"out of memory|not enough memory|bad_alloc|Allocation would exceed memory limit", names.OUT_OF_MEMORY),
     (r"No space left on device|Disk quota exceeded", names.DISK_FULL),
+    (r"PMIX ERROR: OUT-OF-RESOURCE in file \S*dstore\S*", names.DISK_FULL),  # Open MPI's session folder, in TMPDIR
 )  # fmt: skip
 # what names a death by a signal where nothing else does
 SIGNAL = re.compile(
@@ -56,8 +57,8 @@ def decide(evidence: Evidence) -> Diagnosis:
     for rule in (
         _unreadable,
         _error,
-        _not_pwx,
         _killed,
+        _not_pwx,
         _stopped,
         _incomplete,
         _relaxation,
@@ -83,9 +84,11 @@ def facts_of(run: Run, evidence: Evidence) -> dict[str, Fact]:
         "accuracy": run.accuracies[-1] if run.accuracies else None,
         "conv_thr": run.header.get("conv_thr"),
         "slope": slope(run.accuracies),
+        "absolute_magnetization": run.absolute_magnetization,
         "wall_s": run.wall_s,
         "exit_code": evidence.exit_code,
         "signal": evidence.signal,
+        "ndiag": int(run.header["diagonalizers"]) ** 2 if "diagonalizers" in run.header else None,
         "error": f"{found[0][0]} ({found[0][1]}): {found[0][2]}" if found else None,
     }
     return {
@@ -127,8 +130,10 @@ def _killed(evidence: Evidence, run: Run) -> Finding | None:
     """What the system or the scheduler wrote; a run that closed its output was over by then."""
     if run.job_done and evidence.exit_code in (None, 0):
         return None
+    output = evidence.output or ""
+    texts = (evidence.errors, output) if START in output else (evidence.errors,)
     for pattern, name in KILLED:
-        for text in (evidence.errors, evidence.output or ""):
+        for text in texts:
             if found := re.search(pattern, text):
                 return _interrupted(evidence, name), f"the run was ended: {found[0]}"
     return None
@@ -141,10 +146,10 @@ def _interrupted(evidence: Evidence, name: str) -> str:
     return names.INTERRUPTED_RELAXATION if relaxing else name
 
 
-def _not_pwx(evidence: Evidence, _run: Run) -> Finding | None:
+def _not_pwx(evidence: Evidence, run: Run) -> Finding | None:
     text = evidence.output or ""
     if not text.strip():
-        return names.INCOMPLETE, _with_last_words("the output is empty", evidence)
+        return _stopped(evidence, run) or (names.INCOMPLETE, _with_last_words("the output is empty", evidence))
     if START not in text:
         return names.NOT_PWX, _with_last_words("this is no output of pw.x", evidence)
     return None

@@ -20,6 +20,7 @@ HEADER = {
     "conv_thr": rf"convergence threshold\s*=\s*({NUMBER})[^\S\n]*\n[^\S\n]*mixing beta",  # not that of RISM
     "kpoints": r"number of k points\s*=\s*(\d+)",
     "symmetries": r"(\d{1,4}) Sym\. ?Ops",
+    "diagonalizers": r"distributed-memory algorithm \(size of sub-group:\s*(\d{1,5})\*",  # a side of their square
 }
 ENERGY = re.compile(rf"^(!+)\s+total energy\s*=\s*({NUMBER})\s*Ry", re.MULTILINE)
 ANY_ENERGY = re.compile(r"^!+\s+total energy\s*=", re.MULTILINE)

@@ -19,13 +19,18 @@ def pools_of(cores: int, points: int, memory_factor: float = 1.0) -> int:
     return max(pools for pools in range(1, most + 1) if cores % pools == 0)
 
 
-def flags(command: str, cores: int, pools: int, bands: int | None) -> tuple[str, dict[str, str]]:
-    """Options of pw.x for this many cores, and their reasons; none where the command has its own, or there is one core."""
+def flags(
+    command: str, cores: int, pools: int, bands: int | None, *, serial: bool = False
+) -> tuple[str, dict[str, str]]:
+    """Options of pw.x for this many cores, and their reasons; none where the command has its own, or there is one core.
+
+    `serial` is the ladder's wish that one core diagonalises, whatever else is said: of two `-ndiag` pw.x takes the last.
+    """
     if cores == 1:
         return "", {}
     if re.search(r"\s-(nk|npools?|nd|ndiag|northo|nimages?|ni)\b", command):
-        return "", {"parallelisation": "as dft.command has it"}
-    side = 1 if bands is None or bands < SERIAL_BANDS else math.isqrt(cores // pools)
+        return " -ndiag 1" if serial else "", {"parallelisation": "as dft.command has it"}
+    side = 1 if serial or bands is None or bands < SERIAL_BANDS else math.isqrt(cores // pools)
     why_serial = (
         f"{bands or 'an unknown number of'} bands: below {SERIAL_BANDS} one core diagonalises as fast and more safely"
     )

@@ -21,6 +21,7 @@ LADDER_KEYWORDS = {
     "degauss": "system",
 }
 JOB_FACTORS = frozenset({"walltime_factor", "memory_factor"})  # changes of the job's resources, not of its input
+NDIAG = "ndiag"  # the one change that is an option of pw.x's command
 
 # keywords that `dft.extra` must leave alone, with the reason
 OURS = {
@@ -104,7 +105,7 @@ def namelists(dft: DFTConfig, kinds: Kinds, walltime: float, changes: Parameters
 def _by_namelist(changes: Parameters) -> Namelists:
     sorted_out: Namelists = {}
     for key, value in changes.items():
-        if key not in JOB_FACTORS:
+        if key in LADDER_KEYWORDS:
             sorted_out.setdefault(LADDER_KEYWORDS[key], {})[key] = value
     return sorted_out
 

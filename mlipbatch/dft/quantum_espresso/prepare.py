@@ -19,7 +19,7 @@ from mlipbatch.dft.parallel import fewest_kpoints, launch
 from mlipbatch.dft.quantum_espresso import memory, parallel, scratch, spin
 from mlipbatch.dft.quantum_espresso.common import common
 from mlipbatch.dft.quantum_espresso.layout import CRASH, DENSITY, ERRORS, INPUT, OUTPUT, SAVE
-from mlipbatch.dft.quantum_espresso.parameters import Namelists, namelists
+from mlipbatch.dft.quantum_espresso.parameters import NDIAG, Namelists, namelists
 from mlipbatch.dft.quantum_espresso.write import pw_input, species
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def prepare(
     less = float(step.changes.get("memory_factor", 1.0))
     pools = parallel.pools_of(cores, fewest_kpoints(atoms, mesh), less)
     size = _size(atoms, keys, expectation, mesh, cores=cores, pools=pools, augmented=augmented)
-    flags, why_flags = parallel.flags(dft.command, cores, pools, size.bands)
+    flags, why_flags = parallel.flags(dft.command, cores, pools, size.bands, serial=NDIAG in step.changes)
     program = f"{launch(dft.command, cores)}{flags} -in {INPUT} > {OUTPUT} 2> {ERRORS}"
     return Prepared(
         files={INPUT: pw_input(atoms, kinds, keys, dft.pseudopotentials, mesh)},

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 
 from mlipbatch.core.ladder import Attempt, NextAttempt, Parameters, Rung, Value, used
 from mlipbatch.dft.quantum_espresso import names
-from mlipbatch.dft.quantum_espresso.parameters import JOB_FACTORS
+from mlipbatch.dft.quantum_espresso.parameters import JOB_FACTORS, NDIAG
 
 HOTTER = 0.02  # Ry added to degauss
 CONVERGING = -0.1  # slope of log10(accuracy) a step: above it waiting mostly does not help (aiida-quantumespresso#961)
 PLAINLY = -0.2  # at this slope it converges
 MOST_REPEATS = 2  # of one rung, unchanged, when the machine and not the calculation failed
 MOST_EXTENSIONS = 3  # each doubles the wall time
-CARRIED = JOB_FACTORS | {"diagonalization"}
+CARRIED = JOB_FACTORS | {"diagonalization", NDIAG}
 DEGAUSS, DEGAUSS_BACK = "degauss", "degauss_back"
 
 SCF = frozenset({names.NOT_CONVERGED, names.CHARGE, "broyden_factorization", "dexx_is_negative"})
@@ -96,6 +96,15 @@ def _afresh(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | Non
     return NextAttempt(last.rung, changes, f"{last.failure} after a restart: from scratch")
 
 
+def _one_diagonalizes(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
+    """One core instead of several, whose Cholesky failed: it keeps the diagonalisation (aiida-quantumespresso#880)."""
+    last = attempts[-1]
+    side = last.facts.get(NDIAG, 1)
+    if used(attempts, "ndiag1") or not isinstance(side, int) or side == 1:
+        return None
+    return NextAttempt("ndiag1", {**last.changes, NDIAG: 1}, f"{last.failure}: one core diagonalises, not {side}")
+
+
 def _diagonalization(name: str) -> Callable[[Parameters, Sequence[Attempt]], NextAttempt | None]:
     def step(base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
         last = attempts[-1]
@@ -157,6 +166,7 @@ RUNGS = (
     _scf("beta0.1", _softer(0.1, 2.5)),
     _scf("local-TF", _local_tf),
     _scf(DEGAUSS, _hotter),
+    Rung("ndiag1", names.DIAGONALIZATION, _one_diagonalizes),
     Rung("cg", names.DIAGONALIZATION | INFRASTRUCTURE, _diagonalization("cg")),
     Rung("paro", names.DIAGONALIZATION | INFRASTRUCTURE, _diagonalization("paro")),
     Rung("repeat", INFRASTRUCTURE, _repeat),
