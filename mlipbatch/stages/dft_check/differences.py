@@ -97,29 +97,31 @@ class Differences:
     @property
     def stress(self) -> float | None:
         """Deviation of the pressure, GPa."""
-        return None if None in (self.pressure, self.slope_waves) else abs(self.pressure - self.slope_waves)  # type: ignore[operator]
+        if self.pressure is None or self.slope_waves is None:
+            return None
+        return abs(self.pressure - self.slope_waves)
 
     @property
     def pulay(self) -> float | None:
         """The slope at constant cutoff less that with the same plane waves, GPa: how far the basis is from complete."""
-        both = (self.slope_cutoff, self.slope_waves)
-        return None if None in both else both[0] - both[1]  # type: ignore[operator]
+        if self.slope_cutoff is None or self.slope_waves is None:
+            return None
+        return self.slope_cutoff - self.slope_waves
 
 
 def differences(atoms: Atoms, results: Mapping[str, Result]) -> Differences:
     """From the labels, by name, as far as they are there."""
     name = name_of(atoms)
     own = results.get(calculation(atoms, {}).name)
+    chosen = components(atoms.get_chemical_symbols())
     rows = []
-    for component in components(atoms.get_chemical_symbols()):
+    for component in chosen:
         slope = _slope(results, f"{name}-{component.word}", "", 2 * STEP)
         if own is not None and slope is not None:
             rows.append(ForceRow(component, float(own.forces[component.atom, component.axis]), -slope))
     change = float(atoms.get_volume()) * ((1 + STRAIN) ** 3 - (1 - STRAIN) ** 3)  # A^3
     waves, cutoff = (_slope(results, f"{name}-volume", end, change) for end in (f"-{WAVES}", ""))
-    wanted = [
-        f"{name}-{component.word}{sign}" for component in components(atoms.get_chemical_symbols()) for sign in SIGNS
-    ]
+    wanted = [f"{name}-{component.word}{sign}" for component in chosen for sign in SIGNS]
     wanted += [f"{name}-volume{sign}{end}" for end in ("", f"-{WAVES}") for sign in SIGNS]
     return Differences(
         name,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CUTOFF, SPACING, DEGAUSS = "ecutwfc", "kpoints_spacing", "degauss"
 DENSITY = "ecutrho"  # goes with the cutoff: their ratio is kept
+DIGITS = 2  # of values that the user did not write
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,6 @@ class Quantity:
     option: str
     unit: str
     factors: tuple[float, ...]  # of the campaign's value: what is scanned unless the user says
-    digits: int  # significant ones that a scanned value is rounded to
     upward: bool = False  # is the larger value the finer one?
 
     def sorted(self, values: Iterable[float]) -> tuple[float, ...]:
@@ -43,9 +43,9 @@ class Quantity:
 
 
 QUANTITIES = (
-    Quantity(CUTOFF, "--cutoffs", "Ry", (0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6), 2, upward=True),
-    Quantity(SPACING, "--spacings", "1/A", (2.0, 1.6, 1.3, 1.0, 0.75, 0.5), 2),
-    Quantity(DEGAUSS, "--degauss", "Ry", (2.0, 1.5, 1.0, 0.5), 2),  # half the width wants half the spacing
+    Quantity(CUTOFF, "--cutoffs", "Ry", (0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6), upward=True),
+    Quantity(SPACING, "--spacings", "1/A", (2.0, 1.6, 1.3, 1.0, 0.75, 0.5)),
+    Quantity(DEGAUSS, "--degauss", "Ry", (2.0, 1.5, 1.0, 0.5)),  # half the width wants half the spacing
 )
 
 
@@ -60,11 +60,14 @@ class Scan:
 
     def settings(self, value: float, dft: DFTConfig) -> dict[str, float]:
         """What of `dft` differs from the campaign at this value."""
-        key = self.quantity.key
-        changed = {key: value, **self.beside}
-        if key == CUTOFF:
-            changed[DENSITY] = round(value * dft.ecutrho / dft.ecutwfc, 6)
-        return {name: found for name, found in changed.items() if found != getattr(dft, name)}
+        changed = {**_at(self.quantity, value, dft), **self.beside}
+        return {key: found for key, found in changed.items() if found != getattr(dft, key)}
+
+
+def _at(quantity: Quantity, value: float, dft: DFTConfig) -> dict[str, float]:
+    """A value of a quantity, with what goes along."""
+    along = {DENSITY: round(value * dft.ecutrho / dft.ecutwfc, 6)} if quantity.key == CUTOFF else {}
+    return {quantity.key: value, **along}
 
 
 def scans(config: Config, structures: Sequence[Atoms], given: Mapping[str, Sequence[float]]) -> list[Scan]:
@@ -79,7 +82,7 @@ def scans(config: Config, structures: Sequence[Atoms], given: Mapping[str, Seque
         wanted = given.get(quantity.key) or _usual(quantity, config.dft)
         values = quantity.sorted([*wanted, campaign])
         for value in values:
-            wrong = _wrong(Scan(quantity, campaign, ()).settings(value, config.dft), config.dft)
+            wrong = _wrong(_at(quantity, value, config.dft), config.dft)
             if wrong:
                 raise InputError(f"{quantity.option}: {wrong}")
         if quantity.key == SPACING:
@@ -97,8 +100,8 @@ def scans(config: Config, structures: Sequence[Atoms], given: Mapping[str, Seque
 def _usual(quantity: Quantity, dft: DFTConfig) -> list[float]:
     """Around the campaign's value, as far as `dft` can have them."""
     campaign = float(getattr(dft, quantity.key))
-    values = [float(f"{campaign * factor:.{quantity.digits}g}") for factor in quantity.factors]
-    return [value for value in values if not _wrong(Scan(quantity, campaign, ()).settings(value, dft), dft)]
+    values = [float(f"{campaign * factor:.{DIGITS}g}") for factor in quantity.factors]
+    return [value for value in values if not _wrong(_at(quantity, value, dft), dft)]
 
 
 def _wrong(changed: Mapping[str, float], dft: DFTConfig) -> str:

@@ -25,8 +25,8 @@ LEFT_OUT = (frames.ISOLATED_ATOM, frames.EOS_REFERENCE)
 def of_campaign(config: Config, project: Project | None, number: int, usable: Callable[[Atoms], bool]) -> list[Atoms]:
     """Small ones that the project has chosen for labels; where there are not enough, made from the input's material."""
     if project is not None and project.candidates(0, "selected").is_file():
-        found = [atoms for atoms in read_frames(project.candidates(0, "selected")) if usable(atoms)]
-        small = choose([atoms for atoms in found if len(atoms) <= SMALL], number)
+        found = read_frames(project.candidates(0, "selected"))
+        small = choose([atoms for atoms in found if len(atoms) <= SMALL and usable(atoms)], number)
         if len(small) == number:
             return small
     made = choose([atoms for atoms in generate(small_cells(config), DISTORTED) if usable(atoms)], number)
