@@ -24,7 +24,7 @@ def label(
     """Label structures: REF_energy (eV), REF_forces (eV/A), REF_stress (eV/A^3). Stopped or killed, the same command goes on.
 
     The job folders stay in OUT.jobs; structures that were given up go to OUT.failed.extxyz with their reason.
-    Where nothing was labelled there is no OUT.
+    Where nothing was labelled OUT is not written. Exit code 0: all were labelled.
     """
     from mlipbatch.cli.structure_files import check_output, read_structures
     from mlipbatch.config import load_config
@@ -38,14 +38,14 @@ def label(
     found = factory.collect(project, load_config(project.config))
     if found.labels:
         write_frames(output, found.labels)
-    else:
-        output.unlink(missing_ok=True)  # of an earlier run: these structures have no label
     write_frames(output.with_name(f"{output.stem}.failed.extxyz"), found.given_up)
     for atoms in found.given_up:
         common.say(f"{atoms.info['name']}: {atoms.info['reason']}")
     made = f"{len(found.labels)} labels in {output}" if found.labels else f"no labels: {output} is not written"
     common.result(f"{made}, {len(found.given_up)} given up")
-    if found.given_up:
+    if found.waiting:
+        common.say(f"stopped before {len(found.waiting)} structures had ended: the same command goes on")
+    if found.given_up or found.waiting:
         raise typer.Exit(common.FAILED)
 
 

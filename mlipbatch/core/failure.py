@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+DISK_FULL = "disk_full"  # the one failure after which nothing more is sent for a while
+
 Fact: TypeAlias = str | int | float | bool | list[int] | list[float] | None
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlipbatch.core.failure import DISK_FULL
 from mlipbatch.core.ladder import Attempt, NextAttempt, Parameters, Rung
 
 MOST_REPEATS = 2  # of one rung, unchanged
+MOST_FULL = 8  # the same after a full disk: before each of them the project waits longer, a day in all
 MOST_TIME, MOST_MEMORY = 8, 4  # times what the job was given first
 CONVERGING = -0.1  # slope of log10 of the SCF's accuracy a step: above it waiting mostly does not help
 OUT_OF_WALLTIME, OUT_OF_MEMORY = "scheduler_out_of_walltime", "scheduler_out_of_memory"
-INCOMPLETE, CRASHED, DISK_FULL = "output_stdout_incomplete", "crashed", "disk_full"
+INCOMPLETE, CRASHED = "output_stdout_incomplete", "crashed"
 KILLS = (9, 15)  # signals from outside; others are the program's own doing
 SENTENCES = {
     "out_of_walltime": "its wall time was up",
@@ -45,10 +47,17 @@ def signal_of(exit_code: int | None) -> int:
     return -exit_code if exit_code < 0 else max(0, exit_code - 128)
 
 
+def may_repeat(spoiled: Sequence[Attempt]) -> bool:
+    """Is there one more try, unchanged, after these of one rung that the machine spoiled? A full disk has a count of its own."""
+    full = sum(attempt.failure == DISK_FULL for attempt in spoiled)
+    if spoiled[-1].failure == DISK_FULL:
+        return full <= MOST_FULL
+    return len(spoiled) - full <= MOST_REPEATS
+
+
 def _repeat(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
     last = attempts[-1]
-    before = [attempt for attempt in attempts if attempt.rung == last.rung and attempt.failure in MACHINE]
-    if len(before) > MOST_REPEATS:
+    if not may_repeat([attempt for attempt in attempts if attempt.rung == last.rung and attempt.failure in MACHINE]):
         return None
     return NextAttempt(last.rung, last.changes, f"the same again: {last.failure} says nothing of the input")
 

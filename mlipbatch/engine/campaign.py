@@ -13,7 +13,7 @@ from itertools import islice
 from logging.handlers import RotatingFileHandler
 
 from mlipbatch.config import load_config
-from mlipbatch.core.job import JobEntry, JobSpec, Verdict
+from mlipbatch.core.job import Accept, Again, GiveUp, JobEntry, JobSpec, Verdict
 from mlipbatch.core.state import ENDED, IN_QUEUE, JobState
 from mlipbatch.engine import act, decide, observe, transitions
 from mlipbatch.engine.dispatch import Dispatch
@@ -57,7 +57,7 @@ class Campaign:
         self.log = project_log(project)
         self.hands = act.Hands(project, load_config(project.config), scheduler, largest, lease or Unfenced())
         self.queue = Queue(scheduler, clock, patience or patience_of(scheduler.name), project.id)
-        self.steering = Steering(self.hands, self.log)
+        self.steering = Steering(self.hands, self.log, self.queue.patience)
         self.labels = Labels(project, self.log, clock)
         self.index = Index(project.jobs, cache_file(project))
         self.index.load()
@@ -156,6 +156,8 @@ class Campaign:
                 started.append(entry.id)
                 continue
             trouble = self._settle(entry, outcome) or trouble
+            if isinstance(outcome, Accept | Again | GiveUp):
+                self.steering.judged(self.hands, entry.id, outcome)
             if isinstance(step, decide.Kill | decide.Stuck):
                 self.log.warning("%s: %s", entry.id, step.sentence)
                 if isinstance(step, decide.Stuck):

@@ -13,7 +13,7 @@ from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import Config, DataConfig
 from mlipbatch.core import frames
 from mlipbatch.core.job import SAFE, JobEntry, JobSpec
-from mlipbatch.core.state import JobState
+from mlipbatch.core.state import ENDED, JobState
 from mlipbatch.stages import dft_trial, label
 from mlipbatch.stages.base import Goal, Outcome
 from mlipbatch.stages.view import View
@@ -31,6 +31,7 @@ class Labelled:
 
     labels: list[Atoms] = field(default_factory=list)
     given_up: list[Atoms] = field(default_factory=list)  # with their reason
+    waiting: list[str] = field(default_factory=list)  # names of those that have not ended: it was stopped
 
 
 def open_factory(structures: Sequence[Atoms], source: Path, folder: Path) -> Project:
@@ -94,11 +95,17 @@ def collect(project: Project, config: Config) -> Labelled:
     """Labels and those given up, as far as their jobs have ended."""
     found = Labelled()
     for spec in label.expected(project, config, 0):
+        if not catalogue.exists(project.jobs, spec.id):
+            found.waiting.append(spec.name)
+            continue
         state = catalogue.look(project.jobs, spec.id).state
+        if state not in ENDED:
+            found.waiting.append(spec.name)
+            continue
         with catalogue.opened(project.jobs, spec.id) as folder:
             if state is JobState.DONE:
                 found.labels.append(read_frames(folder / label.RESULT)[0])
-            elif state is JobState.FAILED:
+            else:
                 atoms = read_frames(folder / label.STRUCTURE)[0]
                 atoms.info[frames.REASON] = jobfolder.last_note(folder).split(" -> FAILED  ", 1)[-1]
                 found.given_up.append(atoms)

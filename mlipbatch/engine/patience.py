@@ -24,9 +24,13 @@ class Patience:
     silent_share: float = 0.15  # or so much of its wall time, where that is longer
     backoff_s: float = 15.0  # after the first refusal or failed query; twice as long after each further one
     longest_s: float = 600.0  # of a back-off
+    full_disk_s: float = 600.0  # until one more try after a full disk; twice as long after each further one
+    full_disk_longest_s: float = 14400.0
 
 
-LOCAL = Patience(interval_s=0.0, lost_s=0.0, unknown_s=0.0, overtime_s=60.0, backoff_s=1.0, longest_s=60.0)
+LOCAL = Patience(
+    interval_s=0.0, lost_s=0.0, unknown_s=0.0, overtime_s=60.0, backoff_s=1.0, longest_s=60.0, full_disk_s=10.0
+)
 """This machine starts a process at once or never, and its process table is never out of date."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
@@ -12,7 +12,7 @@ from mlipbatch.store.durable import write_text
 from mlipbatch.store.lease import is_locked, latest
 from mlipbatch.store.project import Project
 
-YOU, SCHEDULER = "you", "the scheduler"
+YOU, SCHEDULER, DISK = "you", "the scheduler", "a full disk"
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,15 @@ class Pause:
     why: str
     by: str = YOU
     config: str = ""  # SHA-256 of config.yaml when the scheduler refused a job of it: another config is tried
+    until: str = ""  # after a full disk: when it is tried again, UTC
 
     @property
     def sentence(self) -> str:
         """What `status` says."""
         if self.by == YOU:
             return f"{self.why}; `mlipbatch resume` goes on"
+        if self.by == DISK:
+            return f"a disk is full ({self.why}); free space and `mlipbatch resume`, else it is tried again at {self.until}"
         return f"the scheduler refused a job: {self.why}; change the configuration, or `mlipbatch resume`"
 
 
@@ -40,12 +43,12 @@ def read_pause(project: Project) -> Pause | None:
     except (yaml.YAMLError, UnicodeDecodeError):
         raw = None
     said = {key: str(value) for key, value in raw.items()} if isinstance(raw, dict) else {}
-    return Pause(said.get("why", "by hand"), said.get("by", YOU), said.get("config", ""))
+    return Pause(said.get("why", "by hand"), said.get("by", YOU), said.get("config", ""), said.get("until", ""))
 
 
 def pause(project: Project, pause: Pause) -> None:
     """Let nothing more be submitted."""
-    write_text(_pause(project), yaml.safe_dump({"why": pause.why, "by": pause.by, "config": pause.config}))
+    write_text(_pause(project), yaml.safe_dump(asdict(pause)))
 
 
 def resume(project: Project) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -54,9 +58,23 @@ def test_where_nothing_was_labelled_there_is_no_file_and_the_reason_is_the_last_
     Path("out.extxyz").write_text("labels of an earlier run\n")
     said = (1, "no labels: out.extxyz is not written, 1 given up\n")
     assert mb("in.extxyz", "--config", "input.yaml", "-o", "out.extxyz") == said
-    assert not Path("out.extxyz").exists()
+    assert Path("out.extxyz").read_text() == "labels of an earlier run\n"  # not ours to take away
     (given_up,) = read("out.failed.extxyz", ":")
     assert given_up.info["reason"].startswith("attempt-1: the SCF did not converge in 5 steps")
+
+
+def test_stopped_before_the_end_it_says_so_and_goes_on() -> None:
+    write("in.extxyz", [bulk("Al", a=4.0 + n / 100, cubic=True) for n in range(12)])
+    argv = [sys.executable, "-m", "mlipbatch", "label", "in.extxyz", "--config", "input.yaml", "-o", "out.extxyz"]
+    running = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(Path().glob("out.jobs/jobs/gen000/scf/*/attempt-1/started")):
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.terminate()
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 1, said
+    assert re.search(r"stopped before \d+ structures had ended: the same command goes on", said)
+    assert mb("in.extxyz", "--config", "input.yaml", "-o", "out.extxyz") == (0, "12 labels in out.extxyz, 0 given up\n")
 
 
 def test_other_structures_do_not_mix_with_what_is_there() -> None:

@@ -195,6 +195,14 @@ def test_a_killed_run_is_repeated_twice_and_costs_no_rung() -> None:
     assert rungs([killed, NOT_CONVERGED, killed, killed, "ok"]) == ["first", "first", "beta0.3", "beta0.3", "beta0.3"]
 
 
+def test_a_full_disk_is_waited_for_longer_than_any_other_trouble_of_the_machine() -> None:
+    assert isinstance(played(["disk_full"] * 8)[1], NextAttempt)
+    assert isinstance(played(["disk_full"] * 9)[1], GiveUp)
+    mixed = ["disk_full", "output_stdout_incomplete", "disk_full", "output_stdout_incomplete", "disk_full"]
+    assert isinstance(played(mixed)[1], NextAttempt)
+    assert isinstance(played([*mixed, "output_stdout_incomplete"])[1], GiveUp)
+
+
 def test_repeats_do_not_count_as_attempts() -> None:
     killed = ("output_stdout_incomplete", {"signal": 15})
     _, verdict = played([killed, killed, NOT_CONVERGED], settings(max_attempts=2))

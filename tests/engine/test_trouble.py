@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import DataConfig
-from mlipbatch.core.job import JobSpec
+from mlipbatch.core.failure import DISK_FULL
+from mlipbatch.core.job import Again, Ending, GiveUp, JobSpec, Verdict
 from mlipbatch.core.state import JobState
 from mlipbatch.engine import labels as labels_module
 from mlipbatch.engine.daemon import Daemon, Served
@@ -18,10 +20,10 @@ from mlipbatch.engine.place import Place
 from mlipbatch.schedulers import LocalScheduler
 from mlipbatch.schedulers.local import sessions
 from mlipbatch.stages import loop
-from mlipbatch.stages.base import Goal
+from mlipbatch.stages.base import Attempt, Goal, Job
 from mlipbatch.stages.kinds import KINDS
 from mlipbatch.stages.work import Work
-from mlipbatch.store import database, jobfolder
+from mlipbatch.store import control, database, jobfolder
 from mlipbatch.store.inbox import drop_request
 from mlipbatch.store.lease import is_locked
 from mlipbatch.store.postgresql import Away
@@ -84,6 +86,56 @@ def test_a_job_that_breaks_its_own_kind_fails_with_the_reason_and_the_others_go_
     session.add(odd, bash("good", "true"))
     assert session.finish() == {"good": "DONE", "odd": "FAILED"}
     assert "KeyError: 'step'" in (session.project.jobs / "gen000/screen/odd/FAILED").read_text()
+
+
+class FillsTheDisk(Work):
+    """A kind whose program finds the disk full, until there is room."""
+
+    def __init__(self, room: Path) -> None:
+        self.room = room
+
+    def judge(self, job: Job, attempts: Sequence[Attempt], ending: Ending) -> Verdict:
+        verdict = super().judge(job, attempts, ending)
+        return verdict if self.room.exists() else Again(DISK_FULL, "no space left; next: the same again")
+
+
+def test_after_a_full_disk_nothing_is_sent_until_it_is_time_or_a_person_says_so(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = tmp_path / "room"
+    monkeypatch.setitem(KINDS, "generate", FillsTheDisk(room))
+    session = Session(project, cores=1)
+    session.campaign.steering.patience = replace(
+        session.campaign.queue.patience, full_disk_s=2.0, full_disk_longest_s=3600
+    )
+    session.add(bash("a", "true", priority=5), bash("b", "true"))
+
+    def waits() -> str:
+        session.until(lambda: "a disk is full" in session.campaign.paused)
+        pause = control.read_pause(project)
+        assert pause is not None
+        return pause.until
+
+    first = waits()
+    assert set(session.states().values()) == {"PENDING"}
+    session.until(lambda: (session.folder("b") / "attempt-1").exists() or (session.folder("a") / "attempt-2").exists())
+    assert f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}" >= first  # by itself, and not before
+    assert waits() > first
+    room.touch()
+    assert control.resume(project)  # a person says that there is room
+    assert session.finish() == {"a": "DONE", "b": "DONE"}
+    assert control.read_pause(project) is None
+
+
+def test_a_pause_with_an_odd_time_is_over_and_a_persons_pause_is_left_alone(session: Session) -> None:
+    steering, hands = session.campaign.steering, session.campaign.hands
+    for odd in ("", "soon", "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"):
+        control.pause(session.project, control.Pause("gen000/scf/a", control.DISK, until=odd))
+        assert steering.held_back(hands) == ""
+        assert control.read_pause(session.project) is None
+    control.pause(session.project, control.Pause("the group meeting"))
+    steering.judged(hands, "gen000/scf/a", GiveUp(DISK_FULL, "no space left"))
+    assert "the group meeting" in steering.held_back(hands)
 
 
 def test_a_state_file_that_vanished_behind_the_index_stops_nobody(session: Session, tmp_path: Path) -> None:

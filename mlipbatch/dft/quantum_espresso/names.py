@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mlipbatch.core import failure
+
 NOT_CONVERGED = "electronic_convergence_not_reached"
 OUT_OF_WALLTIME = "out_of_walltime"
 INCOMPLETE = "output_stdout_incomplete"
@@ -21,6 +23,7 @@ BFGS_HISTORY = "ionic_cycle_bfgs_history_failure"
 BFGS_HISTORY_FINAL = "ionic_cycle_bfgs_history_and_final_scf_failure"
 # ours
 RESULTS_MISSING = "results_missing"
+DISK_FULL = failure.DISK_FULL
 STOPPED = "stopped_by_user"
 EXIT_CODE = "exit_code_nonzero"
 CRASHED = "crashed"
@@ -28,7 +31,6 @@ TOO_FEW_BANDS = "too_few_bands"
 FIXED_OCCUPATIONS = "fixed_occupations"
 KPOINTS_MISSING = "kpoints_missing"
 MISMATCH = "output_of_another_input"
-DISK_FULL = "disk_full"
 OUT_OF_MEMORY = "out_of_memory"
 
 DIAGONALIZATION = frozenset({

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mlipbatch.core.ladder import Attempt, NextAttempt, Parameters, Rung, Value, used
+from mlipbatch.dft.machine import may_repeat
 from mlipbatch.dft.quantum_espresso import names
 from mlipbatch.dft.quantum_espresso.parameters import JOB_FACTORS, NDIAG
 
 HOTTER = 0.02  # Ry added to degauss
 CONVERGING = -0.1  # slope of log10(accuracy) a step: above it waiting mostly does not help (aiida-quantumespresso#961)
 PLAINLY = -0.2  # at this slope it converges
-MOST_REPEATS = 2  # of one rung, unchanged, when the machine and not the calculation failed
 MOST_EXTENSIONS = 3  # each doubles the wall time
 CARRIED = JOB_FACTORS | {"diagonalization", NDIAG}
 DEGAUSS, DEGAUSS_BACK = "degauss", "degauss_back"
@@ -37,8 +37,8 @@ def machine_failed(attempt: Attempt) -> bool:
 
 def _repeat(_base: Parameters, attempts: Sequence[Attempt]) -> NextAttempt | None:
     last = attempts[-1]
-    before = [attempt for attempt in attempts if attempt.rung == last.rung and machine_failed(attempt)]
-    if not machine_failed(last) or len(before) > MOST_REPEATS:
+    spoiled = [attempt for attempt in attempts if attempt.rung == last.rung and machine_failed(attempt)]
+    if not machine_failed(last) or not may_repeat(spoiled):
         return None
     sentence = f"the same again: {last.failure} says nothing of the input"
     return NextAttempt(last.rung, last.changes, sentence, last.restart_from)
