@@ -74,11 +74,11 @@ def _walltime(atoms: Atoms, config: Config, resources: Resources, model: Model) 
     """Wall time (s) of a job that is made: what it shares an allocation by. Its attempts ask for their own."""
     if model.learned_from < timings.ENOUGH:
         return resources.walltime_s
-    step = ladder.NextAttempt()
+    code, step = dft.code(config.resources.dft_code), ladder.NextAttempt()
     try:
-        prepared = dft.code(config.resources.dft_code).prepare(
-            atoms, config.dft, step, cores=resources.cores, walltime=resources.walltime_s
-        )
+        if code.check(atoms, config.dft):  # spglib, asked for the symmetry of no crystal, kills the process
+            return resources.walltime_s
+        prepared = code.prepare(atoms, config.dft, step, cores=resources.cores, walltime=resources.walltime_s)
     except (InputError, OSError, LookupError, ValueError):
         return resources.walltime_s  # its plan will say what is wrong
     return timings.wall_time(resources, nouns.Most(), step, prepared.size, model)[0]
