@@ -19,6 +19,7 @@ from mlipbatch.core import job as nouns
 from mlipbatch.core.consistency import PREFIX
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.job import MEMORY_MB, AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
+from mlipbatch.dft.structures import refusal
 from mlipbatch.stages import disk, timings
 from mlipbatch.stages.base import Attempt, Job, counted, verdicts
 from mlipbatch.store.durable import frame_sizes, iter_frames, read_frames, render_frames, write_frames
@@ -96,7 +97,9 @@ def _meshes(structures: Iterable[Atoms], spacing: float) -> dict[str, str]:
 
 
 def _on_a_curve(atoms: Atoms) -> bool:
-    return atoms.info.get(frames.CONFIG_TYPE) == frames.EOS_REFERENCE and frames.KPOINTS not in atoms.info
+    """Is its mesh the curve's? What will be refused has no part in it."""
+    own = atoms.info.get(frames.CONFIG_TYPE) != frames.EOS_REFERENCE or frames.KPOINTS in atoms.info
+    return not own and refusal(atoms) is None
 
 
 def _spec(atoms: Atoms, generation: str, resources: Resources) -> JobSpec:

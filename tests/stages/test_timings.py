@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-import pytest
-from ase.build import bulk
-
-from mlipbatch.config import load_config
 from mlipbatch.config.scf_cost import PRIOR, Model, Size
 from mlipbatch.core.job import JobSpec, Most, Resources
 from mlipbatch.core.ladder import NextAttempt
 from mlipbatch.core.state import JobState
-from mlipbatch.stages import label, timings
+from mlipbatch.stages import timings
 from mlipbatch.stages.base import Attempt
 from mlipbatch.store import jobfolder
-from mlipbatch.store.durable import write_frames
 from mlipbatch.store.project import Project
 from tests.engine.conftest import project
 
@@ -78,21 +72,6 @@ def test_the_model_is_made_again_from_the_job_folders(project: Project) -> None:
     assert {one.size for one in found} == {replace(SMALL, kpoints=13)}  # as many as pw.x found
     assert timings.learned(project).model == timings.Learned(found).model
     assert timings.learned(project).model.learned_from == 5
-
-
-def test_no_wall_time_is_forecast_for_what_will_be_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked for the symmetry of a position that is no number, spglib kills the process, and with it the daemon."""
-    good, bad = bulk("Al", a=4.05, cubic=True), bulk("Al", a=4.05, cubic=True)
-    bad.positions[1, 0] = np.nan
-    for name, atoms in (("good", good), ("bad", bad)):
-        atoms.info["name"] = name
-    write_frames(project.candidates(0, "selected"), [good, bad])
-    knowing = timings.Learned([])
-    knowing.model = KNOWING
-    monkeypatch.setattr(timings, "learned", lambda _project: knowing)
-    config = load_config(project.config)
-    made = {spec.id: spec.resources.walltime_s for spec in label.expected(project, config, 0)}
-    assert made == {"gen000/scf/good": timings.LEAST_S, "gen000/scf/bad": config.jobs.dft_walltime}
 
 
 def test_a_record_that_makes_no_sense_teaches_nothing() -> None:
