@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 PSEUDO = "/usr/share/espresso/pseudo"  # Debian's quantum-espresso-data
-EXPECTED = "expected"  # info of an absurd structure: REFUSED, or nothing where pw.x has to find out
+EXPECTED = "expected"  # info of an absurd structure: REFUSED, or "" where pw.x has to find out
 REFUSED = "refused"
 Random = np.random.Generator
 
@@ -88,13 +88,15 @@ def water(random: Random) -> Atoms:
     return atoms
 
 
-def absurd(make: Callable[[Random], Atoms], spoil: Callable[[Atoms], object]) -> Callable[[Random], Atoms]:
+def absurd(
+    make: Callable[[Random], Atoms], spoil: Callable[[Atoms], object], expected: str = REFUSED
+) -> Callable[[Random], Atoms]:
     """A structure of `make` that `spoil` has made one for which there is no calculation."""
 
     def made(random: Random) -> Atoms:
         atoms = make(random)
         spoil(atoms)
-        atoms.info[EXPECTED] = REFUSED
+        atoms.info[EXPECTED] = expected
         return atoms
 
     return made
@@ -157,8 +159,10 @@ def _endless_mesh(atoms: Atoms) -> None:
     atoms.info["kpoints"] = "99 99 99"
 
 
-def _no_moment(atoms: Atoms) -> None:
-    atoms.set_initial_magnetic_moments([np.nan, 2.0])
+def _close(atoms: Atoms) -> None:
+    """Not so close that it would be refused, and too close for pw.x."""
+    atoms.set_cell([4, 4, 4])
+    atoms.positions[:] = [[0, 0, 0], [0.96, 0, 0]]
 
 
 SPIN = {"ecutwfc": 22, "ecutrho": 180, "nspin": 2, "starting_magnetization": {"Fe": 0.3}, "degauss": 0.02}
@@ -175,8 +179,8 @@ FAMILIES = {
     ),
     "Fe": Family(
         0.15, iron, {"Fe": "Fe.pbe-nd-rrkjus.UPF"},
-        {**SPIN, "kpoints_spacing": 0.8, "mixing_beta": 0.7, "electron_maxstep": 20}, "bcc",
-        [absurd(dimer(0.9), len), dimer(1.0), absurd(iron, _no_moment)],
+        {**SPIN, "kpoints_spacing": 1.15, "mixing_beta": 0.7, "electron_maxstep": 20}, "bcc",
+        [absurd(dimer(0.9), len), dimer(1.0), absurd(iron, _close, "")],
     ),
     "H2O": Family(
         0.20, water, {"H": "H.pz-vbc.UPF", "O": "O.pz-van_ak.UPF"},
