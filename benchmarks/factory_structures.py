@@ -96,7 +96,8 @@ def absurd(
     def made(random: Random) -> Atoms:
         atoms = make(random)
         spoil(atoms)
-        atoms.info[EXPECTED] = expected
+        if expected:
+            atoms.info[EXPECTED] = expected
         return atoms
 
     return made
