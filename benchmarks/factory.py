@@ -55,13 +55,18 @@ def main() -> int:
         report, outcomes = {}, {}
         for place in places:
             report[place], outcomes[place] = measure(place, folder / place, options)
+            keep(report, options.json)
         if len(places) == 2:
             report["disagreement"] = disagreement(*outcomes.values())
-    text = json.dumps(report, indent=1)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n")
+            keep(report, options.json)
+    print(json.dumps(report, indent=1))
     return 0 if right(report) else 1
+
+
+def keep(report: dict[str, Any], path: Path | None) -> None:
+    """Write what there is so far: the second place takes as long as the first."""
+    if path:
+        path.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def right(report: dict[str, Any]) -> bool:

@@ -62,7 +62,7 @@ def read_outcomes(family: str, jobs: Path, labels: Iterable[Atoms], given_up: It
     for atoms in [*labels, *given_up]:
         folder = jobs / "gen000" / "scf" / atoms.info["name"]
         tries = [_read(path) for path in sorted(folder.glob("attempt-*"), key=lambda path: int(path.name[8:]))]
-        energy = atoms.info.get("REF_energy")
+        energy = float(atoms.info["REF_energy"]) if "REF_energy" in atoms.info else None
         last = tries[-1].folder / "verdict.yaml" if tries else None
         timing = timings.timing(yaml.safe_load(last.read_text())) if last and energy is not None else None
         reason = str(atoms.info.get("reason", ""))

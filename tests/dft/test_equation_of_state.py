@@ -1,8 +1,8 @@
 """Energy against volume from labels, as a campaign makes them, beside published lattice constants and bulk moduli in LDA.
 
 Published: all-electron (WIEN2k), LDA. Lattice constants of P. Haas, F. Tran, P. Blaha, Phys. Rev. B 79, 085104 (2009), table I
-(the erratum, Phys. Rev. B 79, 209902, changes neither); bulk moduli of the same calculations by F. Tran, as ASE up to 3.9
-carried them in ase/test/tasks/htb.py.
+(the erratum, Phys. Rev. B 79, 209902, changes neither); bulk moduli of the same calculations by F. Tran, as older releases of
+ASE had them in ase/test/tasks/htb.py.
 """
 
 from __future__ import annotations
