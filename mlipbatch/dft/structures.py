@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -30,13 +31,14 @@ def refusal(atoms: Atoms) -> str | None:
 def charged(what: str, charge: object) -> str | None:
     """Why a cell with this charge, which `what` gives it, must not be submitted; None where it is neutral."""
     try:
-        neutral = float(charge) == 0  # type: ignore[arg-type]
+        value = float(charge)  # type: ignore[arg-type]
+        said = f"{value:g}"
     except (TypeError, ValueError):
-        neutral = False
-    if neutral:
+        value, said = math.nan, repr(charge)
+    if value == 0:
         return None
     return (
-        f"{what} is {charge!r}: a charged cell gets a uniform background, whose energy depends on the cell's size; "
+        f"{what} is {said}: a charged cell gets a uniform background, whose energy depends on the cell's size; "
         "labels are of neutral cells"
     )
 

@@ -19,6 +19,7 @@ from mlipbatch.core import job as nouns
 from mlipbatch.core.consistency import PREFIX
 from mlipbatch.core.failure import Diagnosis
 from mlipbatch.core.job import MEMORY_MB, AttemptPlan, Ending, JobSpec, Resources, Verdict, generation_name
+from mlipbatch.dft.structures import refusal
 from mlipbatch.stages import disk, timings
 from mlipbatch.stages.base import Attempt, Job, counted, verdicts
 from mlipbatch.store.durable import frame_sizes, iter_frames, read_frames, render_frames, write_frames
@@ -74,11 +75,12 @@ def _walltime(atoms: Atoms, config: Config, resources: Resources, model: Model) 
     """Wall time (s) of a job that is made: what it shares an allocation by. Its attempts ask for their own."""
     if model.learned_from < timings.ENOUGH:
         return resources.walltime_s
-    step = ladder.NextAttempt()
+    code, step = dft.code(config.resources.dft_code), ladder.NextAttempt()
     try:
-        prepared = dft.code(config.resources.dft_code).prepare(
-            atoms, own(config.dft, settings(atoms)), step, cores=resources.cores, walltime=resources.walltime_s
-        )
+        settled = own(config.dft, settings(atoms))
+        if code.check(atoms, settled):  # spglib, asked for the symmetry of no crystal, kills the process
+            return resources.walltime_s
+        prepared = code.prepare(atoms, settled, step, cores=resources.cores, walltime=resources.walltime_s)
     except (InputError, OSError, LookupError, ValueError):
         return resources.walltime_s  # its plan will say what is wrong
     return timings.wall_time(resources, nouns.Most(), step, prepared.size, model)[0]
@@ -96,7 +98,9 @@ def _meshes(structures: Iterable[Atoms], spacing: float) -> dict[str, str]:
 
 
 def _on_a_curve(atoms: Atoms) -> bool:
-    return atoms.info.get(frames.CONFIG_TYPE) == frames.EOS_REFERENCE and frames.KPOINTS not in atoms.info
+    """Is its mesh the curve's? What will be refused has no part in it."""
+    own = atoms.info.get(frames.CONFIG_TYPE) != frames.EOS_REFERENCE or frames.KPOINTS in atoms.info
+    return not own and refusal(atoms) is None
 
 
 def _spec(atoms: Atoms, generation: str, resources: Resources) -> JobSpec:
