@@ -74,7 +74,8 @@ def collect(project: Project, config: Config) -> Labelled:
                 found.labels.append(read_frames(folder / label.RESULT)[0])
             elif state is JobState.FAILED:
                 atoms = read_frames(folder / label.STRUCTURE)[0]
-                atoms.info[frames.REASON] = jobfolder.last_note(folder).removeprefix("PENDING -> FAILED  ")
+                note = jobfolder.last_note(folder)
+                atoms.info[frames.REASON] = note.partition(" -> FAILED  ")[2] or note
                 found.given_up.append(atoms)
     return found
 

@@ -47,6 +47,16 @@ def test_labels_and_what_was_given_up_come_back_in_files() -> None:
     assert Path("out.jobs/jobs/gen000/scf/structure-00000/result.extxyz").stat().st_mtime_ns == done
 
 
+def test_what_was_given_up_after_attempts_says_why() -> None:
+    Path("input.yaml").write_text(Path("input.yaml").read_text() + "  electron_maxstep: 5\n  max_attempts: 1\n")
+    atoms = bulk("Al", a=4.0, cubic=True)
+    atoms.rattle(0.1, seed=1)
+    write("in.extxyz", atoms)
+    assert mb("in.extxyz", "--config", "input.yaml", "-o", "out.extxyz") == (1, "0 labels in out.extxyz, 1 given up\n")
+    (given_up,) = read("out.failed.extxyz", ":")
+    assert given_up.info["reason"].startswith("attempt-1: the SCF did not converge in 5 steps")
+
+
 def test_other_structures_do_not_mix_with_what_is_there() -> None:
     write("in.extxyz", bulk("Al", a=4.0, cubic=True))
     assert mb("in.extxyz", "--config", "input.yaml", "-o", "out.extxyz")[0] == 0
