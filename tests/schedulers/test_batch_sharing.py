@@ -180,7 +180,7 @@ def test_requeued_it_goes_on_with_what_it_had_taken(scene: Scene) -> None:
     scene.batch("mb-a", [scene.job("own")])
     scene.batch("mb-b", [other])
     first = scene.start("mb-a", "7")
-    while not (scene.folder(other) / "started").exists():
+    while scene.runs(other) != [1]:  # it is killed in its program, and not before
         time.sleep(0.02)
     for process in (first.pid, int((scene.folder(other) / "started").read_text().split()[1])):
         os.kill(process, signal.SIGKILL)
