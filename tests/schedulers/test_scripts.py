@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource as resource_limits
 import shutil
 import subprocess
 from pathlib import Path
@@ -93,6 +94,26 @@ def test_no_value_is_run(word: str, tmp_path: Path) -> None:
     assert list(tmp_path.rglob("canary")) == []
     assert (folder / "values").read_text() == f"{word.replace(chr(9), ' ')}|{word}"
     assert (folder / "exit").read_text() == "0\n"
+
+
+def test_a_crash_leaves_no_image_of_its_memory(tmp_path: Path) -> None:
+    """SLURM hands on the limits of the shell that submits; a core of every rank of pw.x would fill the shared disk."""
+    folder = tmp_path / "attempt-1"
+    folder.mkdir()
+    script, _ = rendered("slurm.sh.j2", "x", folder, Resources(1, 90))
+    crash = "ulimit -c > limit; sh -c 'kill -SEGV $$'"
+    (folder / "job.sh").write_text(script.replace("echo made", crash).replace("module load", ": "))
+    soft, hard = resource_limits.getrlimit(resource_limits.RLIMIT_CORE)
+    if hard == 0:
+        pytest.skip("this machine allows no core")
+    resource_limits.setrlimit(resource_limits.RLIMIT_CORE, (hard, hard))
+    try:
+        subprocess.run(["bash", str(folder / "job.sh")], cwd=tmp_path, check=False)
+    finally:
+        resource_limits.setrlimit(resource_limits.RLIMIT_CORE, (soft, hard))
+    assert (folder / "limit").read_text() == "0\n"
+    assert (folder / "exit").read_text() == "139\n"
+    assert list(folder.glob("core*")) == []
 
 
 def test_the_header_of_a_slurm_job(tmp_path: Path) -> None:
