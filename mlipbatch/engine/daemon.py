@@ -46,7 +46,7 @@ class Served:
         self.campaign = Campaign(project, scheduler, cores, goal, lease, patience=wait)
         self.lease = self.campaign.hands.lease
         self.cores = min(cores, self.campaign.hands.config.resources.parallel_cores)
-        self.forecast = Forecast(project, self.campaign.hands.config)
+        self.forecast = Forecast(project, self.campaign.hands.config, labels_alone=self.campaign.goal.labels_alone)
         self.seen: dict[str, object] = {}
         self._written = 0.0
 

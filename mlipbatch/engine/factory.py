@@ -88,7 +88,7 @@ def outcome(_project: Project, _config: Config, entries: Mapping[str, JobEntry])
     return Outcome(done == every, f"finished: {done} of {every} structures labelled")
 
 
-FACTORY = Goal(wanted, outcome)
+FACTORY = Goal(wanted, outcome, labels_alone=True)
 
 
 def collect(project: Project, config: Config) -> Labelled:

@@ -53,6 +53,7 @@ class Goal:
 
     wanted: Callable[[Project, Config, Mapping[str, JobEntry]], Iterable[JobSpec]]
     outcome: Callable[[Project, Config, Mapping[str, JobEntry]], Outcome]
+    labels_alone: bool = False  # no stage but DFT: for the forecast
 
 
 class Kind(Protocol):

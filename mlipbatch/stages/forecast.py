@@ -1,4 +1,4 @@
-"""How long the campaign still takes: as measured here, and until then as the Al-Mg example took on one core."""
+"""How long a project still takes: as measured here, and until then as the Al-Mg example took on one core."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ EXPONENT = 2.0  # of the number of atoms, between sizes that were not measured
 class Forecast:
     """Seconds a job takes, from the jobs that have ended in this project."""
 
-    def __init__(self, project: Project, config: Config) -> None:
-        self.project, self.config = project, config
+    def __init__(self, project: Project, config: Config, *, labels_alone: bool = False) -> None:
+        self.project, self.config, self.labels_alone = project, config, labels_alone
         self._by_size: dict[int, float] = {}
         self._made, self._left_s = -inf, 0.0
 
     def seconds_left(self, entries: Mapping[str, JobEntry], cores: int) -> float:
-        """Wall time until the last report, on so many cores; made anew at most once in a heartbeat, and counted down between."""
+        """Wall time until all is done, on so many cores; made anew at most once in a heartbeat, and counted down between."""
         now = time.monotonic()
         if now - self._made > EVERY_S:
             view = View.of(entries)
@@ -49,6 +49,8 @@ class Forecast:
         return max(0.0, self._left_s - (now - self._made))
 
     def _all(self, view: View, cores: int) -> float:
+        if self.labels_alone:
+            return self._labels(view, 0) / cores
         total = 0.0
         for generation in range(self.config.generations):
             total += self._labels(view, generation) / cores
