@@ -9,12 +9,14 @@ import numpy as np
 
 from mlipbatch.config.errors import InputError
 from mlipbatch.core.frames import CONFIG_TYPE, ISOLATED_ATOM, KPOINTS
+from mlipbatch.dft import symmetry
 from mlipbatch.dft.base import Mesh
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 GAMMA: Mesh = (1, 1, 1)
+MOST = 40_000  # points of a mesh: npk of pw.x
 TOLERANCE = 1e-5  # A, as symmetric as pw.x takes a crystal for
 
 
@@ -52,16 +54,22 @@ def irreducible(atoms: Atoms, mesh: Mesh) -> int:
     total = int(np.prod(mesh))
     own_partners = int(np.prod([1 if points % 2 else 2 for points in mesh]))  # k and -k are the same point
     most = (total + own_partners) // 2
-    try:
-        import spglib
-    except ImportError:
-        return most
-    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
-    try:
-        found = spglib.get_ir_reciprocal_mesh(mesh, cell, is_shift=(0, 0, 0), symprec=TOLERANCE)
-    except Exception:  # noqa: BLE001  its errors changed their names from release to release
-        found = None
+    found = symmetry.ask(
+        lambda spglib, crystal: spglib.get_ir_reciprocal_mesh(mesh, crystal, is_shift=(0, 0, 0), symprec=TOLERANCE),
+        atoms,
+    )
     return most if found is None else min(most, len(np.unique(found[0])))
+
+
+def refusal(atoms: Atoms, spacing: float, limit: str) -> str | None:
+    """Why no label can be made with this structure's mesh, or None; `limit` says whose MOST is."""
+    try:
+        points, _ = mesh(atoms, spacing)
+    except InputError as error:
+        return str(error)
+    if math.prod(points) > MOST:
+        return f"a mesh of {points[0]} {points[1]} {points[2]} k-points: {limit} {MOST}"
+    return None
 
 
 def _three(value: object) -> Mesh:

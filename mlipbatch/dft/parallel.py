@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlipbatch.dft import symmetry
 from mlipbatch.dft.base import Mesh
 
 if TYPE_CHECKING:
@@ -36,13 +37,5 @@ def fewest_kpoints(atoms: Atoms, mesh: Mesh) -> int:
 
 def _operations(atoms: Atoms) -> int:
     """Point operations of the crystal, or the most that there can be where spglib is not installed or finds none."""
-    try:
-        import spglib
-    except ImportError:
-        return MOST_OPERATIONS
-    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
-    try:
-        found = spglib.get_symmetry(cell, symprec=TOLERANCE)
-    except Exception:  # noqa: BLE001  its errors changed their names from release to release; the bound holds without it
-        found = None
+    found = symmetry.ask(lambda spglib, crystal: spglib.get_symmetry(crystal, symprec=TOLERANCE), atoms)
     return len({rotation.tobytes() for rotation in found["rotations"]}) if found else MOST_OPERATIONS

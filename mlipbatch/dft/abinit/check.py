@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlipbatch.config.errors import InputError
 from mlipbatch.config.model import DFTConfig
 from mlipbatch.config.pseudopotentials import mismatch
 from mlipbatch.config.upf import Upf, read_upf
@@ -19,8 +17,6 @@ from mlipbatch.dft.electrons import usual_bands
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-MOST_KPOINTS = 40_000
 
 
 def check(atoms: Atoms, dft: DFTConfig) -> str | None:
@@ -36,13 +32,7 @@ def check(atoms: Atoms, dft: DFTConfig) -> str | None:
 
 
 def _mesh(atoms: Atoms, dft: DFTConfig) -> str | None:
-    try:
-        mesh, _ = kpoints.mesh(atoms, dft.kpoints_spacing)
-    except InputError as error:
-        return str(error)
-    if math.prod(mesh) > MOST_KPOINTS:
-        return f"a mesh of {mesh[0]} {mesh[1]} {mesh[2]} k-points: a label has at most {MOST_KPOINTS}"
-    return None
+    return kpoints.refusal(atoms, dft.kpoints_spacing, "a label has at most")
 
 
 def _pseudopotentials(atoms: Atoms, dft: DFTConfig) -> str | None:
