@@ -7,7 +7,9 @@ A real project (see engine_tree.py) in a temporary folder, the real loop, and a 
 Every start is a process of its own. Times are the best of --repeats, those of ticks the median. A change is a job that says that
 it has started: a marker in the inbox and a file in its attempt become a transition from SUBMITTED to RUNNING. `idle_tick_mean_s`
 includes the rounds through all folders that look for edits by hand; `*_of_find` are what restart and rebuild are judged by, and
-`floor_100_changes_s` is what the system calls of 100 changes take in a bare loop.
+`floor_100_changes_s` is what the system calls of 100 changes take in a bare loop. As `find` does, ticks find what they read in
+memory: the history of a job in the queue is what its daemon wrote last. `tick_100_changes_cold_s` is without fsync, too, but the
+histories have to come from the disk before a line is added to them.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ from mlipbatch.store.cache import PLACE, cache_file
 from mlipbatch.store.durable import unsynced
 from mlipbatch.store.project import Project
 
-CHANGES, ROUNDS, FLOOR_ROUNDS, IDLE_TICKS = 100, 4, 2, 200
+CHANGES, IDLE_TICKS = 100, 200
+OWN, DURABLE, COLD, BARE = 4, 2, 2, 2  # rounds of changes; each job changes once
 PEERS_UP_TO = 100_000  # jobs: signac wants half an hour to make a million
 
 
@@ -206,27 +209,38 @@ def ticks(project: Project) -> dict[str, float]:
     first = seconds(campaign.tick)
     campaign.tick()
     idle = [seconds(campaign.tick) for _ in range(IDLE_TICKS)]
-    numbers = iter(range((2 * ROUNDS + FLOOR_ROUNDS) * CHANGES))
-    own = [changed(campaign, numbers, unsynced()) for _ in range(ROUNDS)]
-    durable = [changed(campaign, numbers, nullcontext()) for _ in range(ROUNDS)]
+    numbers = iter(range((OWN + DURABLE + COLD + BARE) * CHANGES))
+    warm(project)
+    own = [changed(campaign, numbers, unsynced()) for _ in range(OWN)]
+    durable = [changed(campaign, numbers, nullcontext()) for _ in range(DURABLE)]
+    cold = [changed(campaign, numbers, unsynced(), dropped=True) for _ in range(COLD)]
     snapshot.write(project, snapshot.picture(campaign, 0.0))
     if campaign.paused:
         raise SystemExit(campaign.paused)
     campaign.index.close()
-    bare = [floor(project, numbers) for _ in range(FLOOR_ROUNDS)]
+    bare = [floor(project, numbers) for _ in range(BARE)]
     return {
         "first_tick_s": first,
         "idle_tick_s": statistics.median(idle),
         "idle_tick_mean_s": statistics.fmean(idle),
         "tick_100_changes_s": statistics.median(own),
         "tick_100_changes_durable_s": statistics.median(durable),
+        "tick_100_changes_cold_s": statistics.median(cold),
         "floor_100_changes_s": statistics.median(bare),
         "rss_mb": peak_mb(),
     }
 
 
-def changed(campaign: Campaign, numbers: Iterator[int], how: Any) -> float:
-    begin(campaign.project, numbers)
+def warm(project: Project) -> None:
+    """Have the histories of the jobs in the queue in memory."""
+    for number in range(tree.QUEUED):
+        (project.jobs / tree.GROUP / tree.name(number) / "history.log").read_bytes()
+
+
+def changed(campaign: Campaign, numbers: Iterator[int], how: Any, *, dropped: bool = False) -> float:
+    chosen = begin(campaign.project, numbers)
+    if dropped:
+        drop(campaign.project, chosen)
     with how:
         took = seconds(campaign.tick)
     campaign.tick()
@@ -242,6 +256,15 @@ def begin(project: Project, numbers: Iterator[int]) -> list[int]:
     return chosen
 
 
+def drop(project: Project, chosen: list[int]) -> None:
+    """Have their histories on the disk only."""
+    for number in chosen:
+        handle = os.open(project.jobs / tree.GROUP / tree.name(number) / "history.log", os.O_RDONLY)
+        os.fsync(handle)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(handle)
+
+
 def floor(project: Project, numbers: Iterator[int]) -> float:
     """The system calls alone that as many starts cannot do without, in a bare loop on the same folders."""
     chosen = begin(project, numbers)
@@ -250,9 +273,8 @@ def floor(project: Project, numbers: Iterator[int]) -> float:
     os.listdir(inbox)  # noqa: PTH208  pathlib costs more than the calls
     for number in chosen:
         job = f"{group}/{tree.name(number)}"
-        os.listdir(f"{job}/attempt-1")  # noqa: PTH208
+        os.lstat(f"{job}/attempt-1/started")
         os.rename(f"{job}/SUBMITTED", f"{job}/RUNNING")  # noqa: PTH104
-        os.close(os.open(job, os.O_RDONLY))  # to be synced
         history = os.open(f"{job}/history.log", os.O_WRONLY | os.O_APPEND)
         os.write(history, b"2026-01-05T08:00:00Z  SUBMITTED -> RUNNING  started as 1\n")
         os.close(history)

@@ -94,6 +94,10 @@ class JobEntry:
     walltime_s: int = 3600
     since: float = 0.0  # when it was made, s, by the file server's clock: only compared with that of other jobs
 
+    def running(self) -> JobEntry:
+        """The same, RUNNING. Written out: hundreds start in one tick, and `replace` takes four times as long."""
+        return JobEntry(self.id, JobState.RUNNING, self.held, self.priority, self.cores, self.walltime_s, self.since)
+
     @property
     def generation(self) -> str:
         """``gen000``."""

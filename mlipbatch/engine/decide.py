@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mlipbatch.core.job import Ending, JobEntry
 from mlipbatch.core.state import IN_THE_QUEUE, JobState, QueueState
@@ -16,9 +17,8 @@ STEADY = frozenset({"scf"})  # kinds that print steadily: pw.x writes a line eve
 LAST_OWN_EXIT = 123  # exit codes above are a shell's word for a signal, or timeout's: the scheduler may know why
 
 
-@dataclass(frozen=True)
-class Counted:
-    """What only several looks tell, all of them complete answers of this daemon's life."""
+class Counted(NamedTuple):
+    """What only several looks tell, all of them complete answers of this daemon's life. A tuple: every decision makes one."""
 
     looks: int = 0  # in a row in which the job was over or missing
     for_s: float = 0.0  # since the first of them

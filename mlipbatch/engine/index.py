@@ -120,11 +120,10 @@ class Index(Jobs):
 
     def started(self, jobs: Sequence[str]) -> None:
         """Jobs in the queue that we let run just now. Their times may change unseen: the next round of the audit reads them."""
-        values = ((JobState.RUNNING.value, listing.UNSETTLED, job) for job in jobs)
-        self._rows.executemany("UPDATE jobs SET state = ?, mtime_ns = ? WHERE id = ?", values)
+        cache.mark(self._rows, jobs, JobState.RUNNING.value, listing.UNSETTLED)
         for job in jobs:
             entry = self.queue[job]
-            self.queue[job] = replace(entry, state=JobState.RUNNING)
+            self.queue[job] = entry.running()
             tally = self._tallies[job.rpartition("/")[0]]
             tally[entry.state] -= 1
             tally[JobState.RUNNING] += 1

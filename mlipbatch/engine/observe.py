@@ -95,6 +95,11 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
     )
 
 
+def has_started(attempt: Path) -> bool:
+    """Is its start on the disk? Where it is not seen, only a listing (`evidence`) is sure to be up to date over a network."""
+    return os.path.lexists(f"{attempt}/started")
+
+
 def _sent(attempt: Path, there: set[str]) -> Evidence:
     """What was written before and after it was handed to the scheduler."""
     intent = jobfolder.read_record(attempt / "submit.yaml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mlipbatch.store import jobfolder
 
 ROUND_S = 60.0  # markers can be lost: every attempt is looked at again this often
 DECIDED_S = 10.0  # a job of which nothing new is known: time alone may tell something (its wall time is up)
+JUST_STARTED = {"started"}
 Decided = tuple[JobEntry, Evidence, decide.Step]
 
 
@@ -30,6 +31,15 @@ class Watched:
     folder: Path  # of the attempt
     seen: Evidence
     queue: QueueState | None = None  # what the queue said of it last
+    runs_as: str = field(init=False)  # `Evidence.runs_as`, which is asked of every job in every tick
+
+    def __post_init__(self) -> None:
+        """Keep what was seen."""
+        self.learn(self.seen)
+
+    def learn(self, seen: Evidence) -> None:
+        """Something was seen since."""
+        self.seen, self.runs_as = seen, seen.runs_as
 
 
 class Watch:
@@ -39,8 +49,11 @@ class Watch:
         self.index, self.queue = index, queue
         self.jobs: dict[str, Watched] = {}
         self._tokens: dict[str, str] = {}  # token -> job
+        self._ids: dict[str, Path] = {}  # what `_known` gives; empty where it has to be asked anew
         self._open: dict[str, set[str]] = {}  # job -> markers that were announced and are not visible yet (NFS)
-        self._news: set[str] = set()  # jobs that may need something now
+        self._unanswered: set[str] = set()  # jobs whose scheduler id is not known
+        self._news: set[str] = set()  # jobs that may need something now; all that were looked at since the last answer
+        self._said: dict[str, QueueState] = {}  # that answer
         self._pace, self._all = Pace(ROUND_S), -inf
         self._round: Iterator[str] = iter(())
 
@@ -52,7 +65,8 @@ class Watch:
             if token in self._tokens:
                 self._open.setdefault(self._tokens[token], set()).add(what)
         for job in list(self._open):
-            self._look_again(job)
+            if not self._heard(job):
+                self._look_again(job)
         for job in self._due():
             if job in self.jobs:  # it may have left the queue since the round began
                 self._read(job)
@@ -76,13 +90,18 @@ class Watch:
     def forget(self, job: str) -> None:
         """What is known of a job is of the past: it was sent anew, or is out of the queue."""
         self._open.pop(job, None)
+        self._unanswered.discard(job)
         one = self.jobs.pop(job, None)
         if one is not None:
             self._tokens.pop(one.seen.token, None)
+            self._ids = {}
 
     def _known(self) -> dict[str, Path]:
         """Scheduler ids with an attempt folder each, as the query of the queue wants them."""
-        return {one.seen.runs_as: one.folder for one in self.jobs.values() if one.seen.runs_as}
+        if not self._ids:
+            self._ids = {one.runs_as: one.folder for one in self.jobs.values()}
+            self._ids.pop("", None)
+        return self._ids
 
     def _follow_index(self) -> None:
         """Jobs that came into the queue are read, those that left it are forgotten."""
@@ -113,15 +132,33 @@ class Watch:
     def _keep(self, job: str, one: Watched) -> None:
         if one.seen.token:
             self._tokens[one.seen.token] = job
+        if one.seen.scheduler_id:
+            self._unanswered.discard(job)
+        else:
+            self._unanswered.add(job)
+        self._ids = {}
         self._news.add(job)
 
     def _attempt(self, job: str) -> Path:
         return jobfolder.attempt_folder(self.index.jobs / job, self.index.attempts(job))
 
+    def _heard(self, job: str) -> bool:
+        """Was it just its start that it announced, and is that on the disk? Hundreds start in one tick: one stat each.
+
+        Of a member of a batch the claim has to be read, too: it tells which allocation took it.
+        """
+        one = self.jobs[job]
+        if self._open[job] != JUST_STARTED or one.seen.batch or not observe.has_started(one.folder):
+            return False
+        one.learn(one.seen._replace(started=True))
+        self._news.add(job)
+        del self._open[job]
+        return True
+
     def _look_again(self, job: str) -> None:
         """Look for what the job itself may have left since."""
         one = self.jobs[job]
-        one.seen = observe.evidence(one.folder, one.seen)
+        one.learn(observe.evidence(one.folder, one.seen))
         if not one.seen.token:
             self._read(job)
             return
@@ -149,17 +186,15 @@ class Watch:
 
     def _compare(self, snapshot: Snapshot) -> None:
         """Look again at what the queue now says something else of."""
-        changed, counted = [], self.queue.counted()
-        for job, one in self.jobs.items():
-            entry = snapshot.jobs.get(one.seen.runs_as)
-            now = entry.state if entry else None
-            if now is not one.queue:
-                one.queue = now
-                changed.append(job)
-            elif not one.seen.scheduler_id or job in counted:
-                self._news.add(job)
+        said = {scheduler_id: entry.state for scheduler_id, entry in snapshot.jobs.items()}
+        among = self._news & self.jobs.keys() if said == self._said else self.jobs
+        self._said = said
+        changed = [job for job in among if said.get(self.jobs[job].runs_as) is not self.jobs[job].queue]
+        self._news |= self._unanswered | (self.queue.counted() & self.jobs.keys())
         for job in changed:
             self._look_again(job)
+            if job in self.jobs:  # under the id that was seen now: another allocation may have taken it
+                self.jobs[job].queue = said.get(self.jobs[job].runs_as)
 
     def _decide(self, job: str, snapshot: Snapshot | None) -> Decided | None:
         """What a job needs. Before more than its start is believed the disk is asked again: a marker may have come meanwhile."""

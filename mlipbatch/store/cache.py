@@ -8,6 +8,7 @@ import os
 import sqlite3
 import stat
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlipbatch.core.job import AGE_S
@@ -17,6 +18,7 @@ log = logging.getLogger("mlipbatch")
 
 PLACE = "MLIPBATCH_CACHE"  # environment variable: a folder of one's own, on a disk of this machine
 FORMAT = "2"
+MARKED_AT_ONCE = 500  # old releases of SQLite take 999 values
 URGENCY = f"since / {AGE_S:g} - priority"  # what pending jobs are sorted by, see core.job.urgency
 NETWORKED = frozenset(
     {
@@ -117,6 +119,14 @@ def opened(path: Path | None, root: Path) -> sqlite3.Connection:
             log.warning("%s: %s; made anew", path, error)
         discard(path)
     return _connect(":memory:")
+
+
+def mark(rows: sqlite3.Connection, jobs: Sequence[str], state: str, mtime_ns: int) -> None:
+    """Many jobs are in another state: a statement for all of them takes a third of the time of one for each."""
+    for low in range(0, len(jobs), MARKED_AT_ONCE):
+        chunk = jobs[low : low + MARKED_AT_ONCE]
+        places = ", ".join("?" * len(chunk))
+        rows.execute(f"UPDATE jobs SET state = ?, mtime_ns = ? WHERE id IN ({places})", (state, mtime_ns, *chunk))  # noqa: S608
 
 
 def discard(path: Path | None) -> None:

@@ -119,6 +119,8 @@ def _value(outcome: T | BaseException) -> T:
 
 def syncing(folder: Path | str) -> Steps[None]:
     """Make renames and new names in `folder` durable."""
+    if not _synced:
+        return
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield handle

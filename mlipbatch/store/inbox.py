@@ -57,7 +57,10 @@ def read_inbox(project: Project) -> tuple[list[Request], list[str]]:
 
 def clear(project: Project, markers: Iterable[str]) -> None:
     """Take markers away that were heard."""
-    folder = str(project.inbox)
-    for name in markers:
-        with suppress(FileNotFoundError):
-            os.unlink(f"{folder}/{name}")
+    folder = os.open(project.inbox, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for name in markers:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+    finally:
+        os.close(folder)

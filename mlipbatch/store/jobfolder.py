@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,7 +207,13 @@ def note(folder: Path | str, sentence: str) -> None:
 
 
 def _line(sentence: str) -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}  {sentence}\n"
+    return f"{_utc(int(time.time()))}  {sentence}\n"
+
+
+@lru_cache(maxsize=1)
+def _utc(second: int) -> str:
+    """Hundreds of lines are written in one."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def attempt_folder(folder: Path, number: int) -> Path:
