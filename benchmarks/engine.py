@@ -273,7 +273,7 @@ def floor(project: Project, numbers: Iterator[int]) -> float:
     os.listdir(inbox)  # noqa: PTH208  pathlib costs more than the calls
     for number in chosen:
         job = f"{group}/{tree.name(number)}"
-        os.lstat(f"{job}/attempt-1/started")
+        os.access(f"{job}/attempt-1/started", os.F_OK)
         os.rename(f"{job}/SUBMITTED", f"{job}/RUNNING")  # noqa: PTH104
         history = os.open(f"{job}/history.log", os.O_WRONLY | os.O_APPEND)
         os.write(history, b"2026-01-05T08:00:00Z  SUBMITTED -> RUNNING  started as 1\n")

@@ -97,7 +97,7 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
 
 def has_started(attempt: Path) -> bool:
     """Is its start on the disk? Where it is not seen, only a listing (`evidence`) is sure to be up to date over a network."""
-    return os.path.lexists(f"{attempt}/started")
+    return os.access(f"{attempt}/started", os.F_OK)
 
 
 def _sent(attempt: Path, there: set[str]) -> Evidence:

@@ -142,10 +142,9 @@ class Queue:
 
     def _silent(self, entry: JobEntry, seen: Evidence, snapshot: Snapshot, attempt: Path) -> float:
         """Seconds for which the output of a running job that prints steadily did not grow, as far as we have watched it."""
-        queued = snapshot.jobs.get(seen.runs_as)
-        running = queued is not None and queued.state in IN_THE_QUEUE and seen.started
-        running = running and entry.state is JobState.RUNNING  # not in the tick that hears of its start
-        if not running or entry.kind not in decide.STEADY:
+        running = entry.state is JobState.RUNNING and seen.started  # not in the tick that hears of its start
+        queued = snapshot.jobs.get(seen.runs_as) if running and entry.kind in decide.STEADY else None
+        if queued is None or queued.state not in IN_THE_QUEUE:
             self._sizes.pop(entry.id, None)
             return 0.0
         size = observe.output_bytes(attempt)

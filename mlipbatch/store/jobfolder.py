@@ -64,12 +64,14 @@ def understand(folder: Path | str, names: Collection[str]) -> Look:
     """`look` where the names in the folder are known already."""
     states, attempts, hidden = [], 0, False
     for name in names:  # one pass: a million folders are read so
-        if name in STATES:
-            states.append(name)
-        elif name.startswith(ATTEMPT) and name[8:].isdigit():
-            attempts = max(attempts, int(name[8:]))
-        elif name[0] == ".":
+        first = name[0]
+        if first == "a":
+            if name.startswith(ATTEMPT) and name[8:].isdigit():
+                attempts = max(attempts, int(name[8:]))
+        elif first == ".":
             hidden = True
+        elif name in STATES:
+            states.append(name)
     if not states:
         raise Unreadable(f"{folder} has no state file; make an empty file PENDING there to have it run")
     if len(states) > 1:

@@ -93,7 +93,7 @@ def read(folder: str) -> tuple[int, jobfolder.Look | str] | None:
     In place of the state the reason why it has none; None where this is no folder, or a hidden one.
     """
     try:
-        seen = os.stat(folder, follow_symlinks=False)
+        seen = os.lstat(folder)
         if not stat.S_ISDIR(seen.st_mode):
             return None
         when = settled(seen.st_mtime_ns)
