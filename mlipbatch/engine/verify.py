@@ -141,6 +141,6 @@ def _read(rows: sqlite3.Connection, jobs: Path, group: str, names: Sequence[str]
             else:
                 if look.littered:
                     litter.add(f"{group}/{name}")
-                table.append((f"{group}/{name}", str(look.state), int(look.held), look.attempts, when))
+                table.append((f"{group}/{name}", look.state.value, int(look.held), look.attempts, when))
         rows.executemany(INSERT, table)
     return aside

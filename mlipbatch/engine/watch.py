@@ -34,11 +34,11 @@ class Watched:
     runs_as: str = field(init=False)  # `Evidence.runs_as`, which is asked of every job in every tick
 
     def __post_init__(self) -> None:
-        """Keep what was seen."""
+        """With what was seen."""
         self.learn(self.seen)
 
     def learn(self, seen: Evidence) -> None:
-        """Something was seen since."""
+        """Something was seen since: only so are both kept in step."""
         self.seen, self.runs_as = seen, seen.runs_as
 
 
@@ -49,7 +49,7 @@ class Watch:
         self.index, self.queue = index, queue
         self.jobs: dict[str, Watched] = {}
         self._tokens: dict[str, str] = {}  # token -> job
-        self._ids: dict[str, Path] = {}  # what `_known` gives; empty where it has to be asked anew
+        self._ids: dict[str, Path] = {}  # what `_known` gives; empty where it has to be made anew
         self._open: dict[str, set[str]] = {}  # job -> markers that were announced and are not visible yet (NFS)
         self._unanswered: set[str] = set()  # jobs whose scheduler id is not known
         self._news: set[str] = set()  # jobs that may need something now; all that were looked at since the last answer
@@ -62,10 +62,10 @@ class Watch:
         self._follow_index()
         for marker in markers:
             token, _, what = marker.rpartition(".")
-            if token in self._tokens:
+            if self._tokens.get(token) in self.jobs:
                 self._open.setdefault(self._tokens[token], set()).add(what)
         for job in list(self._open):
-            if not self._heard(job):
+            if not self._just_started(job):
                 self._look_again(job)
         for job in self._due():
             if job in self.jobs:  # it may have left the queue since the round began
@@ -142,15 +142,17 @@ class Watch:
     def _attempt(self, job: str) -> Path:
         return jobfolder.attempt_folder(self.index.jobs / job, self.index.attempts(job))
 
-    def _heard(self, job: str) -> bool:
-        """Was it just its start that it announced, and is that on the disk? Hundreds start in one tick: one stat each.
+    def _just_started(self, job: str) -> bool:
+        """Is its first start all that it announced, and on the disk? Hundreds start in one tick: they are not listed.
 
-        Of a member of a batch the claim has to be read, too: it tells which allocation took it.
+        Everything else is: of a member of a batch, and of a job whose id is not known, the claim has to be read, which tells
+        who took it; of one that starts again they have to be counted.
         """
         one = self.jobs[job]
-        if self._open[job] != JUST_STARTED or one.seen.batch or not observe.has_started(one.folder):
+        unread = one.seen.batch or one.seen.began or one.seen.claims or not one.seen.scheduler_id
+        if unread or self._open[job] != JUST_STARTED or not observe.just_started(one.folder):
             return False
-        one.learn(one.seen._replace(started=True))
+        one.learn(one.seen._replace(started=True, claims=1))  # it claimed the attempt before
         self._news.add(job)
         del self._open[job]
         return True
@@ -158,10 +160,11 @@ class Watch:
     def _look_again(self, job: str) -> None:
         """Look for what the job itself may have left since."""
         one = self.jobs[job]
-        one.learn(observe.evidence(one.folder, one.seen))
-        if not one.seen.token:
+        seen = observe.evidence(one.folder, one.seen)
+        if not seen.token:  # what was known stays, until it is certain that the attempt is gone
             self._read(job)
             return
+        one.learn(seen)
         self._keep(job, one)
         announced = self._open.pop(job, set())
         visible = one.seen.exit_code is not None or (one.seen.started and "exit" not in announced)
@@ -185,16 +188,19 @@ class Watch:
         return chosen
 
     def _compare(self, snapshot: Snapshot) -> None:
-        """Look again at what the queue now says something else of."""
+        """Look again at what the queue now says something else of.
+
+        Where it says the same as the last time, that can only be a job that was looked at since.
+        """
         said = {scheduler_id: entry.state for scheduler_id, entry in snapshot.jobs.items()}
         among = self._news & self.jobs.keys() if said == self._said else self.jobs
-        self._said = said
         changed = [job for job in among if said.get(self.jobs[job].runs_as) is not self.jobs[job].queue]
         self._news |= self._unanswered | (self.queue.counted() & self.jobs.keys())
         for job in changed:
             self._look_again(job)
             if job in self.jobs:  # under the id that was seen now: another allocation may have taken it
                 self.jobs[job].queue = said.get(self.jobs[job].runs_as)
+        self._said = said  # not where a look failed: all are compared again then
 
     def _decide(self, job: str, snapshot: Snapshot | None) -> Decided | None:
         """What a job needs. Before more than its start is believed the disk is asked again: a marker may have come meanwhile."""

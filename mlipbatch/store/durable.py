@@ -119,7 +119,7 @@ def _value(outcome: T | BaseException) -> T:
 
 def syncing(folder: Path | str) -> Steps[None]:
     """Make renames and new names in `folder` durable."""
-    if not _synced:
+    if not _synced:  # it would be opened for nothing
         return
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,8 +55,10 @@ def read_inbox(project: Project) -> tuple[list[Request], list[str]]:
     return requests, markers
 
 
-def clear(project: Project, markers: Iterable[str]) -> None:
+def clear(project: Project, markers: Sequence[str]) -> None:
     """Take markers away that were heard."""
+    if not markers:
+        return
     folder = os.open(project.inbox, os.O_RDONLY | os.O_CLOEXEC)
     try:
         for name in markers:
