@@ -95,9 +95,9 @@ def evidence(attempt: Path, before: Evidence | None = None) -> Evidence:
     )
 
 
-def just_started(attempt: Path) -> bool:
-    """Is its start on the disk, and its end not? True is certain; else only a listing (`evidence`) is, over a network."""
-    return os.access(f"{attempt}/started", os.F_OK) and not os.access(f"{attempt}/exit", os.F_OK)
+def has_started(attempt: Path) -> bool:
+    """Is its start on the disk? True is certain; else only a listing (`evidence`) is, over a network."""
+    return os.access(f"{attempt}/started", os.F_OK)
 
 
 def _sent(attempt: Path, there: set[str]) -> Evidence:

@@ -146,11 +146,11 @@ class Watch:
         """Is its first start all that it announced, and on the disk? Hundreds start in one tick: they are not listed.
 
         Everything else is: of a member of a batch, and of a job whose id is not known, the claim has to be read, which tells
-        who took it; of one that starts again they have to be counted.
+        who took it; of one that starts again they have to be counted. An end has a marker of its own.
         """
         one = self.jobs[job]
         unread = one.seen.batch or one.seen.began or one.seen.claims or not one.seen.scheduler_id
-        if unread or self._open[job] != JUST_STARTED or not observe.just_started(one.folder):
+        if unread or self._open[job] != JUST_STARTED or not observe.has_started(one.folder):
             return False
         one.learn(one.seen._replace(started=True, claims=1))  # it claimed the attempt before
         self._news.add(job)
