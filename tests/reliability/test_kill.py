@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.engines,
     pytest.mark.skipif(not straced.AVAILABLE, reason="strace is not installed: apt-get install strace"),
 ]
-KILLS, DENIALS = (250, 100) if LONG else (5, 2)  # of each scene
+KILLS, DENIALS = (270, 100) if LONG else (5, 2)  # of each scene
 
 
 @pytest.fixture(scope="module", params=sorted(sweep.BUILD))
