@@ -49,7 +49,7 @@ class Watch:
         self.index, self.queue = index, queue
         self.jobs: dict[str, Watched] = {}
         self._tokens: dict[str, str] = {}  # token -> job
-        self._ids: dict[str, Path] = {}  # what `_known` gives; empty where it has to be made anew
+        self._ids: dict[str, Path] = {}  # what `_known` gives, kept between ticks; empty where it has to be made anew
         self._open: dict[str, set[str]] = {}  # job -> markers that were announced and are not visible yet (NFS)
         self._unanswered: set[str] = set()  # jobs whose scheduler id is not known
         self._news: set[str] = set()  # jobs that may need something now; all that were looked at since the last answer

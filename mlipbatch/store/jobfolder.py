@@ -63,9 +63,9 @@ def look(folder: Path) -> Look:
 def understand(folder: Path | str, names: Collection[str]) -> Look:
     """`look` where the names in the folder are known already."""
     states, attempts, hidden = [], 0, False
-    for name in names:  # one pass: a million folders are read so
+    for name in names:  # one pass, most of it by first letters: a million folders are read so
         first = name[0]
-        if first == "a":
+        if first == ATTEMPT[0]:
             if name.startswith(ATTEMPT) and name[8:].isdigit():
                 attempts = max(attempts, int(name[8:]))
         elif first == ".":
@@ -214,7 +214,7 @@ def _line(sentence: str) -> str:
 
 @lru_cache(maxsize=1)
 def _utc(second: int) -> str:
-    """Hundreds of lines are written in one."""
+    """A time as all records have it; kept, as hundreds of lines are written in one second."""
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
